@@ -1,0 +1,214 @@
+/** Everything that crosses the wire between server and pages, typed in one place. The client imports only this. */
+
+export interface AdapterIdentity {
+  name: string;
+  version: number;
+  sha256: string;
+}
+
+export type AdapterState = "candidate" | "rejected" | "shadow" | "canary" | "live" | "retired";
+export type RunState = "queued" | "running" | "gating" | "succeeded" | "rejected" | "failed" | "cancelled";
+export type FinishReason = "stop" | "length" | "cancelled" | "error";
+export const annotationLabels = ["toxic", "off_topic", "evasive", "good", "ok"] as const;
+export type AnnotationLabel = (typeof annotationLabels)[number];
+
+export interface WireError {
+  code: string;
+  message: string;
+  details?: unknown;
+}
+
+export interface ReplyToxicity {
+  prompt: number;
+  reply: number;
+  attributes: Record<string, number>;
+}
+
+export interface MessageOptions {
+  /** May this exchange be used for training? Defaults to the server's CONSENT_DEFAULT. */
+  consent?: boolean;
+  /** `rejoinder`, `rejoinder@N` or `base`. */
+  adapter?: string;
+  temperature?: number;
+  topP?: number;
+  topK?: number;
+  maxTokens?: number;
+  seed?: number;
+}
+
+export interface MessageRequest {
+  conversationId?: string;
+  text: string;
+  clientMessageId: string;
+  options?: MessageOptions;
+}
+
+export type MessageAck = { ok: true; exchangeId: string; conversationId: string } | { ok: false; error: WireError };
+export type Ack = { ok: true } | { ok: false; error: WireError };
+
+export interface TokenEvent {
+  exchangeId: string;
+  index: number;
+  text: string;
+}
+
+export interface DoneEvent {
+  exchangeId: string;
+  text: string;
+  finishReason: FinishReason;
+  tokens: number;
+  adapter: AdapterIdentity;
+  toxicity: ReplyToxicity;
+}
+
+export interface FailedEvent {
+  exchangeId: string;
+  error: WireError;
+}
+
+export interface FeedbackRequest {
+  exchangeId: string;
+  value: 1 | -1 | 0;
+  reason?: string;
+}
+
+/** Namespace /chat. */
+export interface ChatClientEvents {
+  message: (request: MessageRequest, ack: (answer: MessageAck) => void) => void;
+  stop: (request: { exchangeId: string }, ack?: (answer: Ack) => void) => void;
+  resume: (request: { exchangeId: string; fromIndex: number }, ack?: (answer: Ack) => void) => void;
+  feedback: (request: FeedbackRequest, ack?: (answer: Ack) => void) => void;
+}
+
+export interface ChatServerEvents {
+  token: (event: TokenEvent) => void;
+  done: (event: DoneEvent) => void;
+  failed: (event: FailedEvent) => void;
+  adapter: (event: AdapterIdentity) => void;
+}
+
+export interface TrainingRun {
+  id: string;
+  algorithm: "ppo" | "sft";
+  state: RunState;
+  trigger: "api" | "cli" | "cron" | "threshold";
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  parent: AdapterIdentity | null;
+  /** The adapter that came out; null until then. */
+  result: AdapterIdentity | null;
+  exchanges: number;
+  step: number;
+  steps: number;
+  metrics: Record<string, number>;
+  error: WireError | null;
+}
+
+export interface MetricEvent {
+  runId: string;
+  step: number;
+  steps: number;
+  values: Record<string, number>;
+}
+
+export interface Deployment {
+  id: number;
+  at: string;
+  actor: string;
+  action: "promote" | "rollback" | "retire" | "reject";
+  from: AdapterIdentity | null;
+  to: AdapterIdentity;
+  reason: string;
+}
+
+export interface AlertEvent {
+  at: string;
+  code: string;
+  message: string;
+}
+
+/** Namespace /ops; the server pushes, operators act through HTTP. */
+export interface OpsServerEvents {
+  run: (run: TrainingRun) => void;
+  metric: (event: MetricEvent) => void;
+  deployment: (event: Deployment) => void;
+  alert: (event: AlertEvent) => void;
+}
+
+export interface AdapterSummary extends AdapterIdentity {
+  state: AdapterState;
+  parent: number | null;
+  runId: string | null;
+  createdAt: string;
+  rank: number;
+  alpha: number;
+  targetModules: string[];
+  metrics: Record<string, number>;
+}
+
+export interface ServerStatus {
+  version: string;
+  model: { id: string; architecture: string; parameters: number; quantization: string };
+  adapter: AdapterIdentity & { state: AdapterState | "base" };
+  reward: { name: string; version: string };
+  training: { state: "idle" | "running"; runId: string | null };
+}
+
+export interface Annotation {
+  id: number;
+  exchangeId: string;
+  annotator: string;
+  label: AnnotationLabel;
+  severity: number | null;
+  note: string | null;
+  rewrite: string | null;
+  createdAt: string;
+}
+
+export interface AnnotationRequest {
+  label: AnnotationLabel;
+  /** 1 (slight) to 5 (severe). */
+  severity?: number;
+  note?: string;
+  /** A better reply, in the annotator's words. */
+  rewrite?: string;
+}
+
+export interface ExchangeSummary {
+  id: string;
+  conversationId: string;
+  createdAt: string;
+  messages: { role: "system" | "user" | "assistant"; content: string }[];
+  reply: string;
+  finishReason: FinishReason | null;
+  adapter: AdapterIdentity;
+  toxicity: ReplyToxicity | null;
+  reward: { version: string; total: number; terms: Record<string, number> } | null;
+  feedback: number;
+  consent: boolean;
+  annotations: Annotation[];
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Pass as `cursor` to go on; null at the end. */
+  nextCursor: string | null;
+  total: number;
+}
+
+/** GET /api/training/runs/:id; the list route answers Page<TrainingRun>, newest first. */
+export interface TrainingRunDetail extends TrainingRun {
+  /** Every metric reported so far, oldest first: the points of the run's curves. */
+  history: MetricEvent[];
+}
+
+/** Body of POST /api/adapters/:version/promote and POST /api/adapters/rollback. */
+export interface DeploymentRequest {
+  reason: string;
+}
+
+/** Answer of POST /api/training/runs (202). */
+export interface TrainingRunAccepted {
+  id: string;
+}
