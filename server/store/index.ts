@@ -1,0 +1,34 @@
+import type { Kysely } from "kysely";
+import { type AdapterRepository, createAdapterRepository } from "./adapters.ts";
+import { type AnnotationRepository, createAnnotationRepository } from "./annotations.ts";
+import { openDatabase } from "./database.ts";
+import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
+import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
+import { createRunRepository, type RunRepository } from "./runs.ts";
+import type { Database } from "./schema.ts";
+
+/** Everything the server keeps, by subject. `db` is for drivers that own tables of their own (the job queue). */
+export interface Store {
+  db: Kysely<Database>;
+  exchanges: ExchangeRepository;
+  exchangeQueries: ExchangeQueries;
+  annotations: AnnotationRepository;
+  adapters: AdapterRepository;
+  runs: RunRepository;
+  close(): Promise<void>;
+}
+
+/** @param file SQLite file, made when absent; ":memory:" for a store that lasts as long as the process. */
+export async function openStore(file: string): Promise<Store> {
+  const db = await openDatabase(file);
+  const exchanges = createExchangeRepository(db);
+  return {
+    db,
+    exchanges,
+    exchangeQueries: createExchangeQueries(db, exchanges),
+    annotations: createAnnotationRepository(db),
+    adapters: createAdapterRepository(db),
+    runs: createRunRepository(db),
+    close: () => db.destroy(),
+  };
+}
