@@ -1,0 +1,139 @@
+/**
+ * The safetensors file format: eight bytes of header length, a JSON header, then the tensors' bytes.
+ * Everything a damaged or hostile file could say is checked before any data is used.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { CheckpointError } from "../types.ts";
+import { decodeBfloat16, decodeFloat16, encodeBfloat16 } from "./float16.ts";
+
+const bytesPerElement = { F32: 4, F16: 2, BF16: 2 } as const;
+export type StoredType = keyof typeof bytesPerElement;
+
+export interface StoredTensor {
+  type: StoredType;
+  shape: readonly number[];
+  /** Bytes from the beginning of the file. */
+  offset: number;
+  length: number;
+}
+
+export interface SafetensorsFile {
+  path: string;
+  tensors: ReadonlyMap<string, StoredTensor>;
+  metadata: Readonly<Record<string, string>>;
+}
+
+/** The format's own limit on headers, as the reference implementation has it. */
+const longestHeader = 100_000_000;
+
+function isStoredType(value: unknown): value is StoredType {
+  return typeof value === "string" && Object.hasOwn(bytesPerElement, value);
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+/** Reads the header only. @throws CheckpointError naming file and tensor */
+export function openSafetensors(path: string): SafetensorsFile {
+  const fail = (what: string): never => {
+    throw new CheckpointError(`${path}: ${what}`);
+  };
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (cause) {
+    throw new CheckpointError(`${path}: cannot be opened`, { cause });
+  }
+  try {
+    const fileSize = fstatSync(descriptor).size;
+    const prefix = Buffer.alloc(8);
+    if (readSync(descriptor, prefix, 0, 8, 0) < 8) fail(`holds ${fileSize} bytes, too few for a safetensors header`);
+    const headerSize = Number(prefix.readBigUInt64LE());
+    if (headerSize > longestHeader || 8 + headerSize > fileSize) {
+      fail(`claims a header of ${headerSize} bytes, but holds ${fileSize} bytes in all`);
+    }
+    const header = Buffer.alloc(headerSize);
+    readSync(descriptor, header, 0, headerSize, 8);
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(header.toString("utf8"));
+    } catch (cause) {
+      throw new CheckpointError(`${path}: the header is not JSON`, { cause });
+    }
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) fail("the header is not a JSON object");
+    const { __metadata__: metadata, ...entries } = parsed as Record<string, unknown>;
+    const tensors = new Map<string, StoredTensor>();
+    for (const [name, entry] of Object.entries(entries)) {
+      const { dtype, shape, data_offsets: range } = (entry ?? {}) as Record<string, unknown>;
+      if (!isStoredType(dtype)) {
+        throw new CheckpointError(`${path}: tensor ${name} is of type ${String(dtype)}; F32, F16 and BF16 can be read`);
+      }
+      if (!isSizes(shape) || !isSizes(range) || range.length !== 2) {
+        throw new CheckpointError(`${path}: tensor ${name} has no valid shape and data_offsets`);
+      }
+      const [begin = 0, end = 0] = range;
+      const wanted = shape.reduce((product, size) => product * size, bytesPerElement[dtype]);
+      if (end - begin !== wanted) {
+        fail(`tensor ${name} of shape [${shape.join(", ")}] needs ${wanted} bytes, the header gives it ${end - begin}`);
+      }
+      if (8 + headerSize + end > fileSize) {
+        fail(`tensor ${name} ends at byte ${8 + headerSize + end}, but the file at ${fileSize}`);
+      }
+      tensors.set(name, { type: dtype, shape, offset: 8 + headerSize + begin, length: wanted });
+    }
+    let reached = 8 + headerSize;
+    for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset)) {
+      if (tensor.offset < reached && tensor.length > 0) fail(`tensor ${name} overlaps the one before it`);
+      reached = Math.max(reached, tensor.offset + tensor.length);
+    }
+    return { path, tensors, metadata: (metadata ?? {}) as Record<string, string> };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** One tensor as float32. @throws CheckpointError if it is missing or cut off */
+export function readTensor(file: SafetensorsFile, name: string): Float32Array {
+  const stored = file.tensors.get(name);
+  if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
+  const bytes = new Uint8Array(stored.length);
+  const descriptor = openSync(file.path, "r");
+  try {
+    const read = readSync(descriptor, bytes, 0, stored.length, stored.offset);
+    if (read !== stored.length) throw new CheckpointError(`${file.path}: tensor ${name} is cut off`);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (stored.type === "F32") return new Float32Array(bytes.buffer);
+  const bits = new Uint16Array(bytes.buffer);
+  return stored.type === "BF16" ? decodeBfloat16(bits) : decodeFloat16(bits);
+}
+
+/** A whole file's bytes. `type` says how the float32 values are stored. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, { data: Float32Array; shape: readonly number[] }>,
+  type: "F32" | "BF16",
+  metadata: Record<string, string> = { format: "pt" },
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const [name, { data, shape }] of tensors) {
+    const size = data.length * bytesPerElement[type];
+    header[name] = { dtype: type, shape, data_offsets: [offset, offset + size] };
+    offset += size;
+  }
+  const json = JSON.stringify(header);
+  // Data starts at a multiple of eight, so that it can be mapped.
+  const padded = new TextEncoder().encode(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8, " "));
+  const file = new Uint8Array(8 + padded.length + offset);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded.length), true);
+  file.set(padded, 8);
+  let position = 8 + padded.length;
+  for (const { data } of tensors.values()) {
+    const stored = type === "F32" ? data : encodeBfloat16(data);
+    file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), position);
+    position += stored.byteLength;
+  }
+  return file;
+}

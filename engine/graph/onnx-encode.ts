@@ -1,0 +1,198 @@
+/** Writes tensor expressions as an ONNX model, weights as external data. */
+import { topologicalOrder } from "./autodiff.ts";
+import type { OnnxAttribute, OnnxEmitter, OnnxRule } from "./onnx-rules.ts";
+import { onnxRules } from "./onnx-rules.ts";
+import type { OpAttributes, OpName } from "./op-names.ts";
+import { ProtobufWriter } from "./protobuf-writer.ts";
+import type { Dim, ElementType, Shape, Tensor } from "./tensor.ts";
+
+/** Where a weight's little-endian float32 bytes lie. */
+export interface ExternalLocation {
+  file: string;
+  offset: number;
+  length: number;
+}
+
+export interface EncodedGraph {
+  model: Uint8Array;
+  inputNames: readonly string[];
+  outputNames: readonly string[];
+}
+
+// From onnx.proto: TensorProto.DataType and AttributeProto.AttributeType.
+const elementCodes: Record<ElementType, number> = { float32: 1, int64: 7, bool: 9 };
+const attributeCodes = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const irVersion = 10;
+const opsets = { "": 21, "com.microsoft": 1 } as const;
+
+function writeAttribute(to: ProtobufWriter, name: string, value: OnnxAttribute): void {
+  to.message(5, (attribute) => {
+    attribute.string(1, name);
+    if (typeof value === "number") attribute.int(3, value).int(20, attributeCodes.int);
+    else if (typeof value === "string") attribute.string(4, value).int(20, attributeCodes.string);
+    else if ("float" in value) attribute.float(2, value.float).int(20, attributeCodes.float);
+    else {
+      for (const item of value) attribute.int(8, item);
+      attribute.int(20, attributeCodes.ints);
+    }
+  });
+}
+
+function writeValueInfo(to: ProtobufWriter, field: number, name: string, tensor: Tensor): void {
+  to.message(field, (info) =>
+    info.string(1, name).message(2, (type) =>
+      type.message(1, (tensorType) =>
+        tensorType.int(1, elementCodes[tensor.type]).message(2, (shape) => {
+          for (const dim of tensor.shape) {
+            shape.message(1, (d) => (typeof dim === "number" ? d.int(1, dim) : d.string(2, dim)));
+          }
+        }),
+      ),
+    ),
+  );
+}
+
+function bytesOf(data: Float32Array | BigInt64Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function emit<K extends OpName>(op: K, emitter: OnnxEmitter, names: readonly string[], tensor: Tensor): string {
+  const rule: OnnxRule<K> = onnxRules[op];
+  return rule(emitter, names, tensor.attributes as OpAttributes[K], tensor);
+}
+
+/**
+ * @param outputs what the graph returns, by name
+ * @param locate where each weight's data lies; asked once a weight
+ * @throws Error for two different inputs of one name, or a dimension that no input tells
+ */
+export function encodeOnnx(
+  outputs: Readonly<Record<string, Tensor>>,
+  locate: (weightName: string) => ExternalLocation = (name) => {
+    throw new Error(`the graph holds a weight, ${name}, but nothing says where its data is`);
+  },
+): EncodedGraph {
+  const order = topologicalOrder(Object.values(outputs));
+  const graph = new ProtobufWriter();
+  const names = new Map<Tensor, string>();
+  const leaves = new Map<string, Tensor>();
+  const vectors = new Map<string, string>();
+  let counter = 0;
+  const fresh = () => `t${counter++}`;
+
+  function addInitializer(name: string, shape: Shape, code: number, fill: (tensor: ProtobufWriter) => void): void {
+    graph.message(5, (tensor) => {
+      for (const dim of shape) tensor.int(1, Number(dim));
+      tensor.int(2, code).string(8, name);
+      fill(tensor);
+    });
+  }
+
+  function int64(values: readonly number[]): string {
+    const key = values.join(",");
+    const known = vectors.get(key);
+    if (known !== undefined) return known;
+    const name = fresh();
+    const data = BigInt64Array.from(values, BigInt);
+    addInitializer(name, [values.length], elementCodes.int64, (tensor) => tensor.bytes(9, bytesOf(data)));
+    vectors.set(key, name);
+    return name;
+  }
+
+  /** A one-element vector with the size that a name stands for, read off the first input that has it. */
+  function namedDim(name: string): string {
+    const known = vectors.get(name);
+    if (known !== undefined) return known;
+    let result: string;
+    const operator = name.includes("+") ? "+" : name.includes("*") ? "*" : null;
+    if (operator !== null) {
+      const parts = name.split(operator).map((part) => dim(/^\d+$/.test(part) ? Number(part) : part));
+      result = parts.reduce((a, b) => addNode(operator === "+" ? "Add" : "Mul", [a, b]));
+    } else {
+      const source = [...leaves.values()].find((leaf) => leaf.op === "input" && leaf.shape.includes(name));
+      if (source === undefined) throw new Error(`no input of the graph tells the size of "${name}"`);
+      const axis = source.shape.indexOf(name);
+      result = addNode("Shape", [names.get(source) ?? ""], { start: axis, end: axis + 1 });
+    }
+    vectors.set(name, result);
+    return result;
+  }
+
+  function dim(value: Dim): string {
+    return typeof value === "number" ? int64([value]) : namedDim(value);
+  }
+
+  function addNode(
+    operator: string,
+    inputs: readonly string[],
+    attributes: Record<string, OnnxAttribute> = {},
+    domain = "",
+  ): string {
+    const output = fresh();
+    graph.message(1, (node) => {
+      for (const name of inputs) node.string(1, name);
+      node.string(2, output).string(4, operator);
+      for (const [name, value] of Object.entries(attributes)) writeAttribute(node, name, value);
+      if (domain !== "") node.string(7, domain);
+    });
+    return output;
+  }
+
+  function leaf(tensor: Tensor): string {
+    if (tensor.op === "constant") {
+      const { data, shape } = tensor.attributes as OpAttributes["constant"];
+      const name = fresh();
+      addInitializer(name, shape, elementCodes[tensor.type], (t) => t.bytes(9, bytesOf(data)));
+      return name;
+    }
+    const { name } = tensor.attributes as OpAttributes["input" | "weight"];
+    const before = leaves.get(name);
+    if (before !== undefined && before !== tensor) throw new Error(`two different leaves are called "${name}"`);
+    leaves.set(name, tensor);
+    names.set(tensor, name);
+    if (tensor.op === "input") {
+      writeValueInfo(graph, 11, name, tensor);
+    } else {
+      const { file, offset, length } = locate(name);
+      addInitializer(name, tensor.shape, elementCodes.float32, (t) => {
+        for (const [key, value] of Object.entries({ location: file, offset, length })) {
+          t.message(13, (entry) => entry.string(1, key).string(2, String(value)));
+        }
+        t.int(14, 1);
+      });
+    }
+    return name;
+  }
+
+  const emitter: OnnxEmitter = {
+    node: addNode,
+    int64,
+    dims: (shape) => {
+      if (shape.every((d): d is number => typeof d === "number")) return int64(shape);
+      return shape.length === 1 ? dim(shape[0] as Dim) : addNode("Concat", shape.map(dim), { axis: 0 });
+    },
+    leaf,
+  };
+
+  // Inputs first: sizes may be asked of them by any node.
+  const inputs = order.filter((tensor) => tensor.op === "input");
+  for (const tensor of [...inputs, ...order.filter((t) => t.op !== "input")]) {
+    const operands = tensor.inputs.map((operand) => names.get(operand) ?? "");
+    names.set(tensor, emit(tensor.op, emitter, operands, tensor));
+  }
+  for (const [name, tensor] of Object.entries(outputs)) {
+    // An Identity gives each output its public name, also where one expression is returned twice.
+    graph.message(1, (node) => node.string(1, names.get(tensor) ?? "").string(2, name).string(4, "Identity"));
+    writeValueInfo(graph, 12, name, tensor);
+  }
+  graph.string(2, "rejoinder");
+  const model = new ProtobufWriter().int(1, irVersion).string(2, "rejoinder").bytes(7, graph.finish());
+  for (const [domain, version] of Object.entries(opsets)) {
+    model.message(8, (opset) => opset.string(1, domain).int(2, version));
+  }
+  return {
+    model: model.finish(),
+    inputNames: inputs.map((tensor) => (tensor.attributes as OpAttributes["input"]).name),
+    outputNames: Object.keys(outputs),
+  };
+}

@@ -1,0 +1,104 @@
+/** Adapter folders in Hugging Face PEFT's format: adapter_config.json and adapter_model.safetensors. */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Architecture } from "../architectures/architecture.ts";
+import { encodeSafetensors, openSafetensors, readTensor } from "../checkpoint/safetensors.ts";
+import { CheckpointError } from "../types.ts";
+import { type LoraAdapter, type LoraMatrices, type LoraShape, targetedModules } from "./adapter.ts";
+
+const prefix = "base_model.model.";
+
+function tensorName(module: string, matrix: "a" | "b"): string {
+  return `${prefix}${module}.lora_${matrix.toUpperCase()}.weight`;
+}
+
+function readShape(path: string): LoraShape {
+  let config: Record<string, unknown>;
+  try {
+    config = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  } catch (cause) {
+    throw new CheckpointError(`${path}: cannot be read as JSON`, { cause });
+  }
+  const refuse = (key: string): never => {
+    throw new CheckpointError(`${path}: ${key} = ${JSON.stringify(config[key])} is not supported`);
+  };
+  if (config.peft_type !== "LORA") refuse("peft_type");
+  if (config.use_dora === true) refuse("use_dora");
+  if (config.bias !== undefined && config.bias !== "none") refuse("bias");
+  for (const key of ["modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform"]) {
+    const value = config[key];
+    if (value != null && Object.keys(value).length > 0) refuse(key);
+  }
+  const { r: rank, lora_alpha: alpha, target_modules: modules } = config;
+  if (typeof rank !== "number" || !Number.isInteger(rank) || rank < 1) return refuse("r");
+  if (typeof alpha !== "number" || !(alpha > 0)) return refuse("lora_alpha");
+  if (!Array.isArray(modules) || !modules.every((name) => typeof name === "string")) return refuse("target_modules");
+  return { rank, alpha, targetModules: modules, rankStabilized: config.use_rslora === true };
+}
+
+/** @throws CheckpointError naming the file, and the tensor that is missing, superfluous or of another shape */
+export function readPeftAdapter(folder: string, architecture: Architecture): LoraAdapter {
+  const shape = readShape(join(folder, "adapter_config.json"));
+  const path = join(folder, "adapter_model.safetensors");
+  const file = openSafetensors(path);
+  const modules = targetedModules(architecture, shape);
+  for (const target of shape.targetModules) {
+    if (!modules.some(({ name }) => name.endsWith(`.${target}`))) {
+      throw new CheckpointError(`${folder}: target module ${target} is no linear layer of ${architecture.name}`);
+    }
+  }
+  const read = (module: string, matrix: "a" | "b", wanted: readonly number[]): Float32Array => {
+    const name = tensorName(module, matrix);
+    const stored = file.tensors.get(name);
+    if (stored === undefined) throw new CheckpointError(`${path}: tensor ${name} is missing`);
+    if (stored.shape.join() !== wanted.join()) {
+      throw new CheckpointError(
+        `${path}: tensor ${name} has shape [${stored.shape.join(", ")}], this model needs [${wanted.join(", ")}]`,
+      );
+    }
+    const data = readTensor(file, name);
+    if (!data.every(Number.isFinite)) throw new CheckpointError(`${path}: tensor ${name} holds NaN or infinity`);
+    return data;
+  };
+  const matrices = new Map<string, LoraMatrices>();
+  for (const { name, inputSize, outputSize } of modules) {
+    const a = read(name, "a", [shape.rank, inputSize]);
+    matrices.set(name, { a, b: read(name, "b", [outputSize, shape.rank]) });
+  }
+  const extra = [...file.tensors.keys()].find((name) => {
+    const module = name.slice(prefix.length).replace(/\.lora_[AB]\.weight$/, "");
+    return !name.startsWith(prefix) || !matrices.has(module);
+  });
+  if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} fits no target module of this model`);
+  return { shape, matrices };
+}
+
+/** Writes the folder and returns the sha256 of its weights file. */
+export function writePeftAdapter(folder: string, adapter: LoraAdapter, baseModel: string): string {
+  const { rank, alpha, targetModules, rankStabilized } = adapter.shape;
+  const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>();
+  for (const [module, { a, b }] of adapter.matrices) {
+    tensors.set(tensorName(module, "a"), { data: a, shape: [rank, a.length / rank] });
+    tensors.set(tensorName(module, "b"), { data: b, shape: [b.length / rank, rank] });
+  }
+  const config = {
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: baseModel,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: 0,
+    target_modules: targetModules,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    use_rslora: rankStabilized,
+    use_dora: false,
+  };
+  mkdirSync(folder, { recursive: true });
+  const bytes = encodeSafetensors(tensors, "F32");
+  writeFileSync(join(folder, "adapter_config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  writeFileSync(join(folder, "adapter_model.safetensors"), bytes);
+  return createHash("sha256").update(bytes).digest("hex");
+}

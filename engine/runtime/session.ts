@@ -1,0 +1,81 @@
+/** The one place that touches onnxruntime: an encoded graph becomes something that can be run. */
+import * as ort from "onnxruntime-node";
+import { encodeOnnx, type ExternalLocation } from "../graph/onnx-encode.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+export interface HostTensor {
+  data: Float32Array | BigInt64Array;
+  shape: readonly number[];
+}
+
+export type Feeds = Readonly<Record<string, HostTensor>>;
+
+export interface SessionOptions {
+  /** Threads of one operator. Default: what the runtime chooses, one a physical core. */
+  threads?: number;
+  /** Waiting threads spin for work: faster alone, harmful to neighbours. Default false. */
+  spin?: boolean;
+  /** Weight bytes by the file name that `locate` gives them. */
+  buffers?: Readonly<Record<string, Uint8Array>>;
+  locate?: (weightName: string) => ExternalLocation;
+}
+
+export interface GraphSession<Output extends string> {
+  /**
+   * Runs the graph on the calling thread, which is blocked meanwhile. Inputs are not copied; outputs are fresh.
+   * @throws Error naming a missing or superfluous input
+   */
+  run(feeds: Feeds): Promise<Record<Output, HostTensor>>;
+  dispose(): Promise<void>;
+}
+
+function toOrt(name: string, { data, shape }: HostTensor): ort.Tensor {
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (size !== data.length) {
+    throw new Error(`input ${name}: shape [${shape.join(", ")}] holds ${size} values, its data ${data.length}`);
+  }
+  return data instanceof Float32Array ? new ort.Tensor("float32", data, shape) : new ort.Tensor("int64", data, shape);
+}
+
+export async function createSession<Output extends string>(
+  outputs: Readonly<Record<Output, Tensor>>,
+  options: SessionOptions = {},
+): Promise<GraphSession<Output>> {
+  const { model, inputNames, outputNames } = encodeOnnx(outputs, options.locate);
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    externalData: Object.entries(options.buffers ?? {}).map(([path, data]) => ({ path, data })),
+    extra: { session: { intra_op: { allow_spinning: options.spin === true ? "1" : "0" } } },
+  });
+  return {
+    async run(feeds) {
+      const given: Record<string, ort.Tensor> = {};
+      for (const name of inputNames) {
+        const value = feeds[name];
+        if (value === undefined) throw new Error(`the graph needs the input ${name}, which was not given`);
+        given[name] = toOrt(name, value);
+      }
+      const extra = Object.keys(feeds).filter((name) => !inputNames.includes(name));
+      if (extra.length > 0) throw new Error(`the graph has no input called ${extra.join(", ")}`);
+      const results = await session.run(given);
+      const entries = outputNames.map((name): [string, HostTensor] => {
+        const tensor = results[name];
+        if (tensor === undefined || !(tensor.data instanceof Float32Array || tensor.data instanceof BigInt64Array)) {
+          throw new Error(`the graph returned no usable ${name}`);
+        }
+        return [name, { data: tensor.data, shape: tensor.dims }];
+      });
+      return Object.fromEntries(entries) as Record<Output, HostTensor>;
+    },
+    dispose: () => session.release(),
+  };
+}
+
+/** An output's numbers as float32. @throws Error if it holds something else */
+export function floats(tensor: HostTensor): Float32Array {
+  if (!(tensor.data instanceof Float32Array)) throw new Error("expected a float32 tensor");
+  return tensor.data;
+}
