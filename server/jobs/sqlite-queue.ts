@@ -38,6 +38,8 @@ export function createSqliteJobQueue(options: SqliteQueueOptions): NamedJobQueue
   const handlers = new Map<string, Handler>();
   const running = new Map<string, { id: string; abort: AbortController; ended: Promise<void> }>();
   const looking = new Map<string, Promise<void>>();
+  /** Cancelled here, perhaps while being claimed. */
+  const cancelled = new Set<string>();
   let closed = false;
 
   const stamp = (offsetMs = 0): string => new Date(now().getTime() + offsetMs).toISOString();
@@ -89,7 +91,10 @@ export function createSqliteJobQueue(options: SqliteQueueOptions): NamedJobQueue
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(
-            selectFrom("jobs as other").select("other.id").where("other.kind", "=", kind).where("other.state", "=", "active"),
+            selectFrom("jobs as other")
+              .select("other.id")
+              .where("other.kind", "=", kind)
+              .where("other.state", "=", "active"),
           ),
         ),
       )
@@ -164,6 +169,7 @@ export function createSqliteJobQueue(options: SqliteQueueOptions): NamedJobQueue
       });
     running.set(kind, { id: row.id, abort, ended });
     if (closed) abort.abort(new JobInterruptedError("closing"));
+    else if (cancelled.has(row.id)) abort.abort(new JobInterruptedError("cancelled"));
   }
 
   /** Looks once; looks that come meanwhile are served by one more after it. */
@@ -211,16 +217,21 @@ export function createSqliteJobQueue(options: SqliteQueueOptions): NamedJobQueue
     },
 
     async cancel(id) {
+      cancelled.add(id);
       const { numUpdatedRows } = await db
         .updateTable("jobs")
         .set({ state: "cancelled", locked_by: null, locked_until: null, updated_at: stamp() })
         .where("id", "=", id)
         .where("state", "in", ["waiting", "active"])
         .executeTakeFirst();
-      for (const job of running.values()) {
-        if (job.id === id && numUpdatedRows > 0n) job.abort.abort(new JobInterruptedError("cancelled"));
+      if (numUpdatedRows === 0n) {
+        cancelled.delete(id);
+        return false;
       }
-      return numUpdatedRows > 0n;
+      for (const job of running.values()) {
+        if (job.id === id) job.abort.abort(new JobInterruptedError("cancelled"));
+      }
+      return true;
     },
 
     async get(id) {

@@ -1,0 +1,42 @@
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TrainingJob } from "../../trainer/contract.ts";
+
+export interface RunFiles {
+  folder: string;
+  job: string;
+  snapshot: string;
+  metrics: string;
+  /** Where the trainer leaves its result. */
+  adapter: string;
+}
+
+export function runFiles(runsFolder: string, runId: string): RunFiles {
+  const folder = join(runsFolder, runId);
+  return {
+    folder,
+    job: join(folder, "job.json"),
+    snapshot: join(folder, "snapshot.jsonl"),
+    metrics: join(folder, "metrics.jsonl"),
+    adapter: join(folder, "adapter"),
+  };
+}
+
+/** Null when the run has not been prepared yet. Written by us, so its shape is trusted. */
+export async function readJob(files: RunFiles): Promise<TrainingJob | null> {
+  let content: string;
+  try {
+    content = await readFile(files.job, "utf8");
+  } catch {
+    return null;
+  }
+  return JSON.parse(content);
+}
+
+/** The last step of preparing a run: with this file in place a restart resumes instead of preparing anew. */
+export async function writeJob(files: RunFiles, job: TrainingJob): Promise<void> {
+  await mkdir(files.folder, { recursive: true });
+  const partial = `${files.job}.partial`;
+  await writeFile(partial, `${JSON.stringify(job, null, 2)}\n`);
+  await rename(partial, files.job);
+}

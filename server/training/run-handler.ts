@@ -1,0 +1,181 @@
+/**
+ * One training run from its snapshot to its verdict. Every step can be done again: a run whose server died is started
+ * anew with the files it has left, and the trainer goes on from its checkpoint.
+ */
+import { mkdir, stat } from "node:fs/promises";
+import { CheckpointError } from "../../engine/types.ts";
+import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
+import type { AdapterRegistry } from "../adapters/registry.ts";
+import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
+import type { Artifacts, Job, Store } from "../ports.ts";
+import type { StoredRun } from "../store/runs.ts";
+import { fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
+import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
+import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
+import { findFaults, findWeightFaults } from "./sanity.ts";
+import { type Rejudge, writeSnapshot } from "./snapshot.ts";
+import { readTrainingEvents } from "./trainer-events.ts";
+import { runTrainer } from "./trainer-process.ts";
+
+/** A run is given up after so many starts that did not end in order. */
+export const maxRunAttempts = 3;
+
+export interface RunHandlerOptions {
+  store: Store;
+  registry: AdapterRegistry;
+  artifacts: Artifacts;
+  progress: RunProgress;
+  /** Folder of the runs' own folders. */
+  runsFolder: string;
+  /** Checkpoint folder of the base model. */
+  modelFolder: string;
+  trainerEntry: string;
+  trainerThreads: number;
+  rewardVersion: string;
+  rejudge: Rejudge;
+  killAfterMs?: number;
+  now: () => Date;
+}
+
+/** A run that cannot go on, with the code its record gets. */
+class RunFailedError extends UnretryableJobError {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export function createRunHandler(options: RunHandlerOptions) {
+  const { store, registry, artifacts, progress, now } = options;
+
+  async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
+    await mkdir(files.folder, { recursive: true });
+    const { rejudge } = options;
+    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit: request.maxExchanges, rejudge });
+    await progress.change(run.id, { exchanges: snapshot.exchanges });
+    if (snapshot.exchanges < fewestExchanges) {
+      const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
+      throw new RunFailedError(
+        "too_few_exchanges",
+        `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
+      );
+    }
+    const { name, version, sha256 } = registry.live();
+    const parent = version === 0 ? null : { name, version, sha256 };
+    const promised = run.version ?? (await registry.nextVersion());
+    await progress.change(run.id, { parent, version: promised });
+    const job: TrainingJob = {
+      runId: run.id,
+      algorithm: request.algorithm,
+      model: options.modelFolder,
+      parentAdapter: parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${version}`) },
+      snapshot: files.snapshot,
+      outputDir: files.folder,
+      version: promised,
+      rewardVersion: options.rewardVersion,
+      threads: options.trainerThreads,
+      settings: request.settings,
+    };
+    await writeJob(files, job);
+    return job;
+  }
+
+  /** The trainer's last word, from an earlier start if it had ended already. */
+  async function train(run: StoredRun, files: RunFiles, signal: AbortSignal) {
+    const earlier = await readTrainingEvents(files.metrics, run.id);
+    for (const event of earlier) if (event.type !== "failed") await progress.record(event);
+    const done = earlier.findLast((event) => event.type === "succeeded");
+    if (done !== undefined && (await stat(files.adapter).catch(() => null)) !== null) return { done, events: earlier };
+
+    const events: TrainingEvent[] = [...earlier];
+    const outcome = await runTrainer({
+      entry: options.trainerEntry,
+      jobFile: files.job,
+      runId: run.id,
+      signal,
+      killAfterMs: options.killAfterMs,
+      onEvent: async (event) => {
+        events.push(event);
+        await progress.record(event);
+      },
+    });
+    if (outcome.type === "succeeded") return { done: outcome.event, events };
+    if (outcome.type === "failed") throw new RunFailedError(outcome.error.code, outcome.error.message);
+    signal.throwIfAborted();
+    if (outcome.type === "stopped") throw new Error("The trainer was stopped from outside and kept its checkpoint");
+    throw new Error(outcome.message);
+  }
+
+  async function decide(
+    run: StoredRun,
+    request: StartRun,
+    job: TrainingJob,
+    trained: { done: Extract<TrainingEvent, { type: "succeeded" }>; events: TrainingEvent[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await progress.change(run.id, { state: "gating" });
+    const { done, events } = trained;
+    const weightFaults = findWeightFaults(done.adapterFolder);
+    const { name, version, sha256 } = await registry.register({
+      version: job.version,
+      folder: done.adapterFolder,
+      runId: run.id,
+    });
+    const result = { name, version, sha256 };
+    const faults = findFaults({
+      algorithm: job.algorithm,
+      metrics: done.metrics,
+      nonFinite: nonFiniteNames(events),
+      weightFaults,
+      probeDifference: weightFaults.length > 0 ? null : await registry.probe(version),
+    });
+    if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);
+    signal.throwIfAborted();
+    const finishedAt = now().toISOString();
+    if (faults.length > 0) {
+      const message = faults.join("; ");
+      await registry.reject(version, "trainer", message);
+      await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
+      return;
+    }
+    if (request.promote && registry.live().version !== version) {
+      await registry.promote(version, "trainer", `training run ${run.id} passed its checks`);
+    }
+    await progress.change(run.id, { state: "succeeded", result, finishedAt });
+  }
+
+  async function finish(run: StoredRun, state: "failed" | "cancelled", code: string, message: string): Promise<void> {
+    await progress.change(run.id, { state, finishedAt: now().toISOString(), error: { code, message } });
+  }
+
+  return async function handle(queued: Job, signal: AbortSignal): Promise<void> {
+    const run = await store.runs.get(queued.id);
+    if (run === null) throw new UnretryableJobError(`There is no training run ${queued.id}`);
+    if (run.finishedAt !== null) return;
+    const request = startRunSchema.parse(run.settings);
+    const files = runFiles(options.runsFolder, run.id);
+    try {
+      if (queued.attempt > maxRunAttempts) {
+        throw new RunFailedError("crashed", `Given up: ${maxRunAttempts} starts did not end in order`);
+      }
+      await progress.change(run.id, { state: "running", startedAt: run.startedAt ?? now().toISOString() });
+      const job = (await readJob(files)) ?? (await prepare(run, request, files));
+      await decide(run, request, job, await train(run, files, signal), signal);
+    } catch (error) {
+      const reason: unknown = signal.reason;
+      const message = error instanceof Error ? error.message : String(error);
+      if (reason instanceof JobInterruptedError) {
+        if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
+      } else if (error instanceof RunFailedError) {
+        await finish(run, "failed", error.code, message);
+      } else if (error instanceof CheckpointError) {
+        await finish(run, "failed", error.code, message);
+        throw new UnretryableJobError(message, { cause: error });
+      } else if (queued.attempt >= maxRunAttempts) {
+        await finish(run, "failed", "crashed", `Failed ${queued.attempt} times, last: ${message}`);
+      }
+      throw error;
+    }
+  };
+}
