@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { openStore, type Store } from "../store/index.ts";
+import { logExchange, type SampleExchange } from "./sample-log.ts";
+import type { NewRun } from "./service.ts";
+import { createTrainingTriggers, type TrainingTriggers } from "./triggers.ts";
+
+let store: Store;
+let triggers: TrainingTriggers | undefined;
+let started: NewRun[];
+beforeEach(async () => {
+  store = await openStore(":memory:");
+  started = [];
+});
+afterEach(async () => {
+  triggers?.close();
+  await store.close();
+});
+
+/** Notes the run as the service would; one that is `finished` has ended at once. */
+function open(options: { cron?: string; minExchanges?: number; finished?: boolean }): TrainingTriggers {
+  const { finished = true } = options;
+  triggers = createTrainingTriggers({
+    store,
+    cron: options.cron,
+    minExchanges: options.minExchanges,
+    training: {
+      async start(run) {
+        started.push(run);
+        const createdAt = new Date().toISOString();
+        const stored = {
+          id: `run-${started.length}`,
+          algorithm: run.algorithm,
+          state: finished ? ("succeeded" as const) : ("queued" as const),
+          trigger: run.trigger,
+          createdAt,
+          startedAt: null,
+          finishedAt: finished ? createdAt : null,
+          parent: null,
+          result: null,
+          exchanges: 0,
+          step: 0,
+          steps: 0,
+          metrics: {},
+          error: null,
+        };
+        await store.runs.insert({ ...stored, version: null, settings: {} });
+        return stored;
+      },
+    },
+  });
+  return triggers;
+}
+
+let logged = 0;
+async function complete(trigger: TrainingTriggers, sample: SampleExchange = {}): Promise<void> {
+  logged += 1;
+  const completedAt = new Date();
+  await logExchange(store, `e${logged}`, { ...sample, outcome: { completedAt, ...sample.outcome } });
+  trigger.exchangeCompleted();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+it("starts a PPO run when enough new exchanges may train, and counts from there anew", async () => {
+  const trigger = open({ minExchanges: 3 });
+  await complete(trigger);
+  await complete(trigger);
+  await complete(trigger, { accepted: { consent: false } });
+  await complete(trigger, { outcome: { finishReason: "cancelled" } });
+  expect(started).toEqual([]);
+  await complete(trigger);
+  expect(started).toEqual([{ algorithm: "ppo", trigger: "threshold" }]);
+  await complete(trigger);
+  await complete(trigger);
+  expect(started).toHaveLength(1);
+  await complete(trigger);
+  expect(started).toHaveLength(2);
+});
+
+it("does not pile up runs while one is unfinished", async () => {
+  const trigger = open({ minExchanges: 1, finished: false });
+  await complete(trigger);
+  await complete(trigger);
+  await complete(trigger);
+  expect(started).toHaveLength(1);
+});
+
+it("counts at the start what came in while no trigger was set", async () => {
+  await logExchange(store, "before");
+  open({ minExchanges: 1 });
+  await expect.poll(() => started.length).toBe(1);
+});
+
+it("never starts by itself when neither setting is given", async () => {
+  const trigger = open({});
+  await complete(trigger);
+  expect(started).toEqual([]);
+  expect(trigger.nextScheduled()).toBeNull();
+});
+
+it("starts on schedule", async () => {
+  open({ cron: "* * * * * *" });
+  await expect.poll(() => started, { timeout: 3000 }).toEqual([{ algorithm: "ppo", trigger: "cron" }]);
+});
+
+it("names the setting when the schedule is no cron expression", () => {
+  expect(() => open({ cron: "every now and then" })).toThrow('RETRAIN_CRON="every now and then"');
+});
