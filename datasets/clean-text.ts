@@ -83,7 +83,7 @@ export function cleanWikiComment(comment: string): string {
       .replace(/"{2,}/g, '"')
       .replace(/(^|\s)[:*#]+(?=\s|\w|")/g, "$1"),
   )
-    .replace(/^"\s*([^"]*)"?$/, "$1")
+    .replace(/^" | "$|^"(?=[^"]*$)/g, "")
     .trim();
 }
 

@@ -58,7 +58,7 @@ function asDocument({ source, turns }: Dialogue): CorpusDocument {
 
 function* everydayDialogues(dataDir: string): Generator<Dialogue> {
   for (const dialogue of loadEverydayFolder(join(dataDir, "dialogue"))) yield cleanDialogue(dialogue, joinPunctuation);
-  for (const dialogue of loadHhRlhf(join(dataDir, "hh_rlhf", "harmless_base_test.jsonl.gz"))) {
+  for (const dialogue of loadHhRlhf(join(dataDir, "hh_rlhf", "harmless_base_test.jsonl"))) {
     yield cleanDialogue(dialogue, cleanText);
   }
 }

@@ -18,7 +18,7 @@ export interface Conversation {
   reply: string;
 }
 
-/** All counter-narrative sets under `dataDir` (`conan/`, `intentconan/`, `gab_intervene/`), cleaned and split together. */
+/** All counter-narrative sets under `dataDir` (`conan/`, `intentconan/`, `gab_intervene/`), split together and cleaned. */
 export function loadCounterNarratives(dataDir: string): SplitDialogue[] {
   const dialogues = [
     ...loadConanFamily(join(dataDir, "conan")),
@@ -26,11 +26,28 @@ export function loadCounterNarratives(dataDir: string): SplitDialogue[] {
     ...loadGab(join(dataDir, "gab_intervene")),
   ];
   const splits = splitDialogues(dialogues);
-  return dialogues.map((dialogue, index) => ({
+  const cleaned = dialogues.map((dialogue, index) => ({
     ...dialogue,
     turns: dialogue.turns.map(cleanTurn),
     split: splits[index] ?? "train",
   }));
+  return withoutSharedTurns(cleaned);
+}
+
+/** Cleaning may make two texts equal that were split apart; held-out dialogues to which that happened are dropped. */
+function withoutSharedTurns(dialogues: readonly SplitDialogue[]): SplitDialogue[] {
+  const splitsOfTurn = new Map<string, Set<Split>>();
+  for (const { split, turns } of dialogues) {
+    for (const { content } of turns) {
+      const key = normalizeTurn(content);
+      const splits = splitsOfTurn.get(key);
+      if (splits) splits.add(split);
+      else splitsOfTurn.set(key, new Set([split]));
+    }
+  }
+  splitsOfTurn.delete("");
+  const shared = (turn: Turn) => (splitsOfTurn.get(normalizeTurn(turn.content))?.size ?? 0) > 1;
+  return dialogues.filter(({ split, turns }) => split === "train" || !turns.some(shared));
 }
 
 function cleanTurn({ role, content }: Turn): Turn {

@@ -47,9 +47,9 @@ function mergeTurns(spoken: { s: string; t: string }[]): Turn[] {
   return turns;
 }
 
-/** All `*.jsonl.gz` files of a folder, in the order of their names. */
+/** All `*.jsonl` and `*.jsonl.gz` files of a folder, in the order of their names. */
 export function loadEverydayFolder(folder: string): Dialogue[] {
-  const files = readdirSync(folder).filter((name) => name.endsWith(".jsonl.gz"));
-  if (files.length === 0) throw new Error(`${folder}: expected *.jsonl.gz files, found none`);
+  const files = readdirSync(folder).filter((name) => /\.jsonl(?:\.gz)?$/.test(name));
+  if (files.length === 0) throw new Error(`${folder}: expected *.jsonl or *.jsonl.gz files, found none`);
   return files.sort().flatMap((name) => loadEverydayDialogues(join(folder, name)));
 }

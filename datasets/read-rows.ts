@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { parse } from "csv-parse/sync";
 import type { ZodType } from "zod";
@@ -19,10 +19,11 @@ export class RowError extends Error {
   }
 }
 
-/** The whole file as text; a name that ends in `.gz` is decompressed. */
+/** The whole file as text: `path` itself or, where that is missing, its gzipped form `path.gz`. */
 function readText(path: string): string {
-  const bytes = readFileSync(path);
-  return (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
+  const found = existsSync(path) || !existsSync(`${path}.gz`) ? path : `${path}.gz`;
+  const bytes = readFileSync(found);
+  return (found.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8");
 }
 
 /** Parses `value` or fails with the file, the row and the column that is wrong. */
@@ -70,7 +71,7 @@ function readDelimited<T>(path: string, schema: ZodType<T>, dialect: { delimiter
 }
 
 /**
- * Objects of a JSON Lines file (optionally gzipped), each checked against `schema`.
+ * Objects of a JSON Lines file, each checked against `schema`.
  * @throws RowError naming file and row.
  */
 export function readJsonLines<T>(path: string, schema: ZodType<T>): T[] {
