@@ -24,7 +24,12 @@ export const chatTemplate = [
   `{%- if add_generation_prompt -%}{{- '${assistantTurn}' -}}{%- endif -%}`,
 ].join("");
 
-/** The text without anything that the tokenizer would read as a special token. */
+/** The text without anything that the tokenizer would read as a special token, also none that the removal creates. */
 export function withoutSpecialTokens(text: string): string {
-  return text.replace(/<\|(?:endoftext|user|assistant|end)\|>/g, "");
+  let stripped = text;
+  for (;;) {
+    const next = stripped.replace(/<\|(?:endoftext|user|assistant|end)\|>/g, "");
+    if (next === stripped) return next;
+    stripped = next;
+  }
 }
