@@ -1,0 +1,59 @@
+import { Format, SingleBar } from "cli-progress";
+
+/** A failure that is told in one sentence, without a stack. */
+export class CliError extends Error {}
+
+/** Prints a command's result: JSON for machines, else the words. */
+export function printResult(json: boolean, result: unknown, words: string): void {
+  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : `${words}\n`);
+}
+
+/** Something a person may want to know; never mixed into the result. */
+export function printNote(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Columns padded to their widest cell. */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export interface Progress {
+  update(done: number, total: number, note: string): void;
+  stop(): void;
+}
+
+/** A bar on standard error for people at a terminal; nothing for machines. */
+export function startProgress(label: string, json: boolean): Progress {
+  if (json || !process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
+  const bar = new SingleBar({
+    stream: process.stderr,
+    clearOnComplete: false,
+    hideCursor: true,
+    format: (options, params, payload: { note?: string }) => {
+      const filled = Format.BarFormat(params.progress, options);
+      return `${label} ${filled} ${params.value}/${params.total} ${payload.note ?? ""}`;
+    },
+  });
+  let started = false;
+  return {
+    update(done, total, note) {
+      if (started) bar.setTotal(total);
+      else bar.start(total, done, { note });
+      started = true;
+      bar.update(done, { note });
+    },
+    stop() {
+      if (started) bar.stop();
+    },
+  };
+}
