@@ -1,0 +1,24 @@
+/** Asks whether the conversation may train the model; off until a person says yes. */
+import { Switch } from "@mantine/core";
+
+export interface ConsentSwitchProps {
+  consent: boolean;
+  onConsent: (consent: boolean) => void;
+}
+
+export function ConsentSwitch({ consent, onConsent }: ConsentSwitchProps) {
+  return (
+    <Switch
+      mt="xs"
+      size="xs"
+      checked={consent}
+      onChange={(event) => onConsent(event.currentTarget.checked)}
+      label="May this conversation be used for training?"
+      description={
+        consent
+          ? "Yes: what you send from now on, and the replies, may train the next version."
+          : "No: it is logged to run the service, but the model does not learn from it."
+      }
+    />
+  );
+}

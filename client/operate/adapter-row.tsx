@@ -1,0 +1,38 @@
+import { Button, Table } from "@mantine/core";
+import type { AdapterSummary } from "../../server/protocol/index.ts";
+import { AdapterName } from "../shell/adapter-name.tsx";
+import { metricValue, shortTime } from "./format.ts";
+import classes from "./operate.module.css";
+import { StateBadge } from "./state-badge.tsx";
+
+const metricsShown = 4;
+
+export function AdapterRow({ adapter, onPromote }: { adapter: AdapterSummary; onPromote: () => void }) {
+  const metrics = Object.entries(adapter.metrics).map(([name, value]) => `${name} ${metricValue(value)}`);
+  return (
+    <Table.Tr className={adapter.state === "live" ? classes.chosen : undefined}>
+      <Table.Td>
+        <AdapterName adapter={adapter} />
+      </Table.Td>
+      <Table.Td>
+        <StateBadge state={adapter.state} />
+      </Table.Td>
+      <Table.Td className={classes.number}>{adapter.parent ?? "base"}</Table.Td>
+      <Table.Td className={classes.number} title={`On ${adapter.targetModules.join(", ")}`}>
+        rank {adapter.rank}, alpha {adapter.alpha}
+      </Table.Td>
+      <Table.Td className={classes.metrics} title={metrics.join("\n")}>
+        {metrics.length === 0 ? "–" : metrics.slice(0, metricsShown).join(" · ")}
+        {metrics.length > metricsShown && ` · +${metrics.length - metricsShown}`}
+      </Table.Td>
+      <Table.Td className={classes.when}>{shortTime(adapter.createdAt)}</Table.Td>
+      <Table.Td ta="right">
+        {adapter.state !== "live" && (
+          <Button size="compact-sm" variant="default" onClick={onPromote}>
+            Promote
+          </Button>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}

@@ -1,0 +1,23 @@
+/** Which metrics of a run are drawn first, and what they are called. */
+
+export interface Curve {
+  metric: string;
+  title: string;
+}
+
+const main: readonly Curve[] = [
+  { metric: "reward", title: "Reward" },
+  { metric: "kl", title: "KL to the reference (nats)" },
+  { metric: "loss", title: "Loss" },
+  { metric: "clipFraction", title: "Clip fraction" },
+  { metric: "entropy", title: "Entropy (nats)" },
+];
+
+/** The main curves that the run has, then everything else it reports under its own name. */
+export function chooseCurves(metrics: readonly string[]): { first: Curve[]; others: Curve[] } {
+  const first = main.filter(({ metric }) => metrics.includes(metric));
+  const others = metrics
+    .filter((metric) => !main.some((curve) => curve.metric === metric))
+    .map((metric) => ({ metric, title: metric }));
+  return { first, others };
+}

@@ -1,0 +1,43 @@
+import { Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import type { Deployment } from "../../server/protocol/index.ts";
+import { AdapterName } from "../shell/adapter-name.tsx";
+import { shortTime } from "./format.ts";
+import classes from "./operate.module.css";
+import { fetchDeployments, operateKeys } from "./operate-api.ts";
+import { Section } from "./section.tsx";
+
+const done: Record<Deployment["action"], string> = {
+  promote: "promoted",
+  rollback: "rolled back to",
+  retire: "retired",
+  reject: "rejected",
+};
+
+/** Who put which adapter live or took it away, when and why. */
+export function DeploymentsSection() {
+  const { data, error, isPending } = useQuery({ queryKey: operateKeys.deployments, queryFn: fetchDeployments });
+  const items = [...(data?.items ?? [])].sort((a, b) => b.id - a.id);
+  return (
+    <Section title="Deployments" isLoading={isPending} error={error}>
+      {items.length === 0 && (
+        <Text size="sm" c="dimmed">
+          Nothing has been deployed yet.
+        </Text>
+      )}
+      <ol className={classes.log}>
+        {items.map(({ id, at, actor, action, to, reason }) => (
+          <li key={id}>
+            <div>
+              {actor} {done[action]} <AdapterName adapter={to} />
+            </div>
+            <div className={classes.quiet}>
+              <time dateTime={at}>{shortTime(at)}</time>
+              {reason && ` · ${reason}`}
+            </div>
+          </li>
+        ))}
+      </ol>
+    </Section>
+  );
+}

@@ -1,0 +1,78 @@
+/** Keeps the operate page's data live from the `/ops` namespace, and collects the alerts. */
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { io, type Socket } from "socket.io-client";
+import type {
+  AlertEvent,
+  Deployment,
+  OpsServerEvents,
+  Page,
+  TrainingRun,
+  TrainingRunDetail,
+} from "../../server/protocol/index.ts";
+import { operateKeys } from "./operate-api.ts";
+import { addMetric, putRun } from "./run-history.ts";
+
+export interface OpsEvents {
+  isConnected: boolean;
+  /** Newest first, since the page was opened. */
+  alerts: readonly AlertEvent[];
+}
+
+const alertsKept = 50;
+
+export function useOpsEvents(): OpsEvents {
+  const queryClient = useQueryClient();
+  const [isConnected, setConnected] = useState(false);
+  const [alerts, setAlerts] = useState<readonly AlertEvent[]>([]);
+
+  useEffect(() => {
+    const socket: Socket<OpsServerEvents> = io("/ops", { transports: ["websocket", "polling"], forceNew: true });
+    socket.on("connect", () => {
+      setConnected(true);
+      // Whatever happened while the connection was away.
+      for (const queryKey of [["status"], ["runs"], ["run"], ["adapters"], ["deployments"]]) {
+        void queryClient.invalidateQueries({ queryKey });
+      }
+    });
+    socket.on("disconnect", () => setConnected(false));
+    socket.on("run", (run) => takeRun(queryClient, run));
+    socket.on("metric", (event) => {
+      queryClient.setQueryData<TrainingRunDetail>(
+        operateKeys.run(event.runId),
+        (detail) => detail && { ...detail, history: addMetric(detail.history, event) },
+      );
+    });
+    socket.on("deployment", (deployment) => takeDeployment(queryClient, deployment));
+    socket.on("alert", (alert) => setAlerts((all) => [alert, ...all].slice(0, alertsKept)));
+    return () => {
+      socket.removeAllListeners();
+      socket.disconnect();
+    };
+  }, [queryClient]);
+
+  return { isConnected, alerts };
+}
+
+function takeRun(queryClient: QueryClient, run: TrainingRun): void {
+  const before = queryClient.getQueryData<Page<TrainingRun>>(operateKeys.runs);
+  const stateBefore = before?.items.find((other) => other.id === run.id)?.state;
+  queryClient.setQueryData<Page<TrainingRun>>(
+    operateKeys.runs,
+    (page) => page && { ...page, items: putRun(page.items, run) },
+  );
+  queryClient.setQueryData<TrainingRunDetail>(operateKeys.run(run.id), (detail) => detail && { ...detail, ...run });
+  if (run.state === stateBefore) return;
+  void queryClient.invalidateQueries({ queryKey: operateKeys.status });
+  // A run that ends has made an adapter.
+  void queryClient.invalidateQueries({ queryKey: operateKeys.adapters });
+}
+
+function takeDeployment(queryClient: QueryClient, deployment: Deployment): void {
+  queryClient.setQueryData<Page<Deployment>>(
+    operateKeys.deployments,
+    (page) => page && { ...page, items: [deployment, ...page.items.filter((other) => other.id !== deployment.id)] },
+  );
+  void queryClient.invalidateQueries({ queryKey: operateKeys.adapters });
+  void queryClient.invalidateQueries({ queryKey: operateKeys.status });
+}
