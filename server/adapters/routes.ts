@@ -2,6 +2,7 @@ import { Router } from "express";
 import { z } from "zod";
 import { CheckpointError } from "../../engine/types.ts";
 import { UnknownAdapterError } from "../ports.ts";
+import type { Page } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { AdapterRegistry } from "./registry.ts";
 
@@ -21,6 +22,11 @@ function versionOf(text: string): number {
     "invalid_request",
     `Expected the number of an adapter version, got "${text.slice(0, 40)}"`,
   );
+}
+
+/** Adapters and deployments are few: one page holds them all. */
+function pageOf<T>(items: T[]): Page<T> {
+  return { items, nextCursor: null, total: items.length };
 }
 
 /** Says in HTTP's terms why a deployment did not happen. Nothing has changed then. */
@@ -43,7 +49,7 @@ export function createAdapterRoutes(registry: AdapterRegistry): Router {
   const actorOf = (header: string | undefined) => header?.trim().slice(0, 100) || "anonymous";
 
   router.get("/api/adapters", async (_request, response) => {
-    response.json(await registry.list());
+    response.json(pageOf(await registry.list()));
   });
 
   router.post("/api/adapters/rollback", async (request, response) => {
@@ -58,7 +64,7 @@ export function createAdapterRoutes(registry: AdapterRegistry): Router {
   });
 
   router.get("/api/deployments", async (_request, response) => {
-    response.json(await registry.deployments());
+    response.json(pageOf(await registry.deployments()));
   });
 
   return router;

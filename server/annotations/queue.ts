@@ -1,9 +1,8 @@
-import { type Kysely, sql } from "kysely";
+import { sql } from "kysely";
 import { z } from "zod";
 import type { ExchangeSummary, Page } from "../protocol/index.ts";
 import { toSummary } from "../store/exchange-mapping.ts";
 import type { Store } from "../store/index.ts";
-import type { Database } from "../store/schema.ts";
 
 /** Rank of an exchange in one annotator's queue; every part counts downwards. */
 const rankSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]);
@@ -36,21 +35,27 @@ function rankColumns(annotator: string) {
   };
 }
 
+export interface QueueQuery {
+  annotator: string;
+  limit: number;
+  /** `nextCursor` of the page before, null for the first. */
+  cursor: string | null;
+  /** Also what this annotator has judged, after the rest: to look again. */
+  withJudged: boolean;
+}
+
 /**
- * Complete replies for one annotator to judge. Each carries this annotator's own judgement only, so that nobody is led
- * by what others said.
- * @param cursor `nextCursor` of the page before, null for the first
+ * Complete replies for one annotator to judge; the page's total is how many there are. Each carries this annotator's own
+ * judgement only, so that nobody is led by what others said.
  * @throws InvalidCursorError
  */
-export async function annotationQueue(
-  store: Store,
-  annotator: string,
-  limit: number,
-  cursor: string | null,
-): Promise<Page<ExchangeSummary>> {
+export async function annotationQueue(store: Store, query: QueueQuery): Promise<Page<ExchangeSummary>> {
+  const { annotator, limit, cursor, withJudged } = query;
   const after = cursor === null ? null : decodeCursor(cursor);
   const { unlabelled, flagged, toxicity } = rankColumns(annotator);
-  let query = judgeable(store.db)
+  let offered = store.db.selectFrom("exchanges").where("status", "=", "complete").where("reply", "!=", "");
+  if (!withJudged) offered = offered.where(sql<boolean>`${unlabelled}`);
+  let ranked = offered
     .select(["id", "seq", unlabelled.as("unlabelled"), flagged.as("flagged"), toxicity.as("toxicity")])
     .orderBy("unlabelled", "desc")
     .orderBy("flagged", "desc")
@@ -58,15 +63,13 @@ export async function annotationQueue(
     .orderBy("seq", "desc")
     .limit(limit + 1);
   if (after !== null) {
-    query = query.where(sql<boolean>`(${unlabelled}, ${flagged}, ${toxicity}, seq) < (${sql.join(after)})`);
+    ranked = ranked.where(sql<boolean>`(${unlabelled}, ${flagged}, ${toxicity}, seq) < (${sql.join(after)})`);
   }
-  const rows = await query.execute();
+  const rows = await ranked.execute();
   const page = rows.slice(0, limit);
-  const exchanges = await store.exchanges.getMany(page.map((row) => row.id));
   const last = page.at(-1);
-  const { total } = await judgeable(store.db)
-    .select((eb) => eb.fn.countAll<number>().as("total"))
-    .executeTakeFirstOrThrow();
+  const exchanges = await store.exchanges.getMany(page.map((row) => row.id));
+  const { total } = await offered.select((eb) => eb.fn.countAll<number>().as("total")).executeTakeFirstOrThrow();
   return {
     items: exchanges.map((exchange) => {
       const own = exchange.annotations.filter((annotation) => annotation.annotator === annotator);
@@ -78,8 +81,4 @@ export async function annotationQueue(
         : null,
     total,
   };
-}
-
-function judgeable(db: Kysely<Database>) {
-  return db.selectFrom("exchanges").where("status", "=", "complete").where("reply", "!=", "");
 }

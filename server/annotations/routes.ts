@@ -17,6 +17,8 @@ const annotationSchema = z.strictObject({
 const queueSchema = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(20),
   cursor: z.string().min(1).optional(),
+  /** `include`: also what this annotator has judged, after the rest. */
+  judged: z.enum(["exclude", "include"]).default("exclude"),
 });
 
 /** Answer of GET /api/annotation/agreement. */
@@ -37,9 +39,18 @@ function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   throw new RequestError(400, "invalid_request", z.prettifyError(parsed.error), { details: parsed.error.issues });
 }
 
-/** Until sign-in exists, an annotator is whoever the header `x-annotator` says. */
-function annotatorOf(header: string | undefined): string {
-  return header?.trim().slice(0, 100) || "anonymous";
+/**
+ * Until sign-in exists, an annotator is whoever the header `x-annotator` says. Headers hold Latin-1 only, so names of
+ * other scripts come percent-encoded.
+ */
+function annotatorOf(header = ""): string {
+  let name = header;
+  try {
+    name = decodeURIComponent(header);
+  } catch {
+    // A bare % is part of a name that was not encoded.
+  }
+  return name.trim().slice(0, 100) || "anonymous";
 }
 
 /** `/api/exchanges/:id/annotations` and `/api/annotation/*`. */
@@ -60,9 +71,10 @@ export function createAnnotationRoutes(store: Store, now: () => Date = () => new
   });
 
   router.get("/api/annotation/queue", async (request, response) => {
-    const { limit, cursor = null } = parse(queueSchema, request.query);
+    const { limit, cursor = null, judged } = parse(queueSchema, request.query);
+    const annotator = annotatorOf(request.get("x-annotator"));
     try {
-      response.json(await annotationQueue(store, annotatorOf(request.get("x-annotator")), limit, cursor));
+      response.json(await annotationQueue(store, { annotator, limit, cursor, withJudged: judged === "include" }));
     } catch (cause) {
       if (cause instanceof InvalidCursorError) throw new RequestError(400, cause.code, cause.message, { cause });
       throw cause;
