@@ -182,17 +182,18 @@ export function createExchangeRepository(db: Kysely<Database>) {
       return (await query.executeTakeFirst())?.owner ?? null;
     },
 
-    /** The turns said so far, oldest first: exchanges whose reply the person has seen, in part or whole. */
-    async history(conversationId: string): Promise<{ user: string; reply: string }[]> {
+    /** The latest turns, oldest first: exchanges whose reply the person has seen, in part or whole. */
+    async history(conversationId: string, limit: number): Promise<{ user: string; reply: string }[]> {
       const rows = await db
         .selectFrom("exchanges")
         .select(["messages", "reply"])
         .where("conversation_id", "=", conversationId)
         .where("status", "=", "complete")
         .where("reply", "!=", "")
-        .orderBy("seq")
+        .orderBy("seq", "desc")
+        .limit(limit)
         .execute();
-      return rows.map((row) => {
+      return rows.reverse().map((row) => {
         const messages: ExchangeRecord["messages"] = JSON.parse(row.messages);
         return { user: messages.at(-1)?.content ?? "", reply: row.reply };
       });

@@ -148,7 +148,7 @@ test("history holds the completed turns of one conversation in order", async () 
   await store.exchanges.accept(accepted("e2", { messages: [{ role: "user", content: "two" }] }));
   await store.exchanges.accept(accepted("e3", { conversationId: "c2", messages: [{ role: "user", content: "x" }] }));
   await store.exchanges.complete("e3", outcome);
-  expect(await store.exchanges.history("c1")).toEqual([{ user: "one", reply: outcome.reply }]);
+  expect(await store.exchanges.history("c1", 10)).toEqual([{ user: "one", reply: outcome.reply }]);
 });
 
 test("an annotator's second judgement replaces the first, and the queue leaves out what they have judged", async () => {

@@ -1,0 +1,285 @@
+/** Takes a prepared prompt through log, engine and reward model; the only way a reply comes about. */
+import { randomInt, randomUUID } from "node:crypto";
+import { setTimeout as setTimeoutAsync } from "node:timers/promises";
+import {
+  defaultSampling,
+  EngineBusyError,
+  EngineRequestError,
+  type GenerationChunk,
+  type GenerationResult,
+  type SamplingOptions,
+} from "../../engine/types.ts";
+import type { EngineChatModel } from "../pipeline/engine-chat-model.ts";
+import { fromChatMessages } from "../pipeline/messages.ts";
+import type { Prompt } from "../pipeline/prompt.ts";
+import { type AdapterLease, type AdapterSource, UnknownAdapterError } from "../ports.ts";
+import type { FinishReason, WireError } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
+import type { ExchangeRepository } from "../store/exchanges.ts";
+import { LiveReply, type ReplyEnd } from "./live-reply.ts";
+import type { Scorer } from "./scorer.ts";
+
+export interface ReplyRequest {
+  prompt: Prompt;
+  owner: string;
+  source: "socket" | "openai";
+  /** Absent for callers that never send twice. */
+  clientMessageId?: string;
+  /** Absent opens a new conversation. */
+  conversationId?: string;
+  /** `rejoinder`, `rejoinder@N` or `base`. */
+  modelName: string;
+  sampling: Partial<SamplingOptions>;
+  maxTokens: number;
+  stop?: readonly string[];
+  topLogProbs?: number;
+  consent: boolean;
+}
+
+/** Told of each ended reply; for metrics and logs, which never see its text. */
+export interface ReplyReport {
+  exchangeId: string;
+  source: ReplyRequest["source"];
+  finishReason: FinishReason;
+  promptTokens: number;
+  tokens: number;
+  /** Milliseconds from acceptance to the first text (null when there was none) and to the end of the generation. */
+  firstTextMs: number | null;
+  totalMs: number;
+  toxicity: { prompt: number; reply: number } | null;
+  error: unknown;
+}
+
+export interface ReplyGeneratorOptions {
+  exchanges: ExchangeRepository;
+  adapters: AdapterSource;
+  chatModel: EngineChatModel;
+  scorer: Scorer;
+  /** Replies under way and waiting together; one more is refused as busy. */
+  capacity: number;
+  /** How long an unfinished reply goes on without a listener, and a finished one can be replayed. */
+  graceMs: number;
+  report: (report: ReplyReport) => void;
+  now?: () => Date;
+}
+
+const cancelled: GenerationResult = { tokens: [], logProbs: [], text: "", finishReason: "cancelled" };
+
+/** Pieces carry text; tokens that complete no text yet wait for the next that does. */
+function createPieces(reply: LiveReply) {
+  let tokens: number[] = [];
+  let logProbs: number[] = [];
+  let alternatives: GenerationChunk["alternatives"] = [];
+  return (step: GenerationChunk): void => {
+    tokens.push(...step.tokens);
+    logProbs.push(...step.logProbs);
+    alternatives = [...(alternatives ?? []), ...(step.alternatives ?? [])];
+    if (step.text === "") return;
+    reply.add({ text: step.text, tokens, logProbs, alternatives });
+    tokens = [];
+    logProbs = [];
+    alternatives = [];
+  };
+}
+
+/** What a listener is told when a reply could not be ended in order. */
+function toWireError(error: unknown): WireError {
+  if (error instanceof EngineBusyError) return { code: "busy", message: "Too many replies are under way; try again." };
+  if (error instanceof EngineRequestError) return { code: error.code, message: error.message };
+  return { code: "internal", message: "The reply could not be finished. What was said so far is kept." };
+}
+
+export function createReplyGenerator(options: ReplyGeneratorOptions) {
+  const { exchanges, adapters, chatModel, scorer, capacity, graceMs, report, now = () => new Date() } = options;
+  const live = new Map<string, { reply: LiveReply; abort: AbortController }>();
+  let underWay = 0;
+  let closing = false;
+
+  async function generate(
+    reply: LiveReply,
+    request: ReplyRequest,
+    sampling: SamplingOptions,
+    lease: AdapterLease,
+    signal: AbortSignal,
+    onText: () => void,
+  ): Promise<GenerationResult> {
+    const add = createPieces(reply);
+    // The model's own stream, without the callbacks and merging that LangChain's `stream()` does for each chunk.
+    const chunks = chatModel._streamResponseChunks(fromChatMessages(request.prompt.messages), {
+      promptTokens: request.prompt.promptTokens,
+      adapter: lease.sha256,
+      sampling,
+      maxTokens: request.maxTokens,
+      stop: [...(request.stop ?? [])],
+      signal,
+      ...(request.topLogProbs === undefined ? {} : { topLogProbs: request.topLogProbs }),
+    });
+    let result: GenerationResult | null = null;
+    for await (const { step, result: ended } of chunks) {
+      if (ended !== null) result = ended;
+      if (step === null) continue;
+      if (step.text !== "") onText();
+      add(step);
+    }
+    if (result === null) throw new Error("The engine ended a reply without its result");
+    return result;
+  }
+
+  async function run(
+    reply: LiveReply,
+    request: ReplyRequest,
+    sampling: SamplingOptions,
+    lease: AdapterLease,
+    signal: AbortSignal,
+  ): Promise<ReplyEnd> {
+    const { exchangeId } = reply;
+    const startedAt = performance.now();
+    let firstTextMs: number | null = null;
+    let totalMs = 0;
+    let result = cancelled;
+    let end: ReplyEnd;
+    let failure: unknown = null;
+    try {
+      result = await generate(reply, request, sampling, lease, signal, () => {
+        firstTextMs ??= performance.now() - startedAt;
+      });
+      totalMs = performance.now() - startedAt;
+      const { text, tokens, logProbs, finishReason } = result;
+      if (finishReason === "error") throw new Error("The engine ended the reply with an error");
+      const { messages } = request.prompt;
+      const { toxicity, reward } = await scorer.judge({ messages, reply: text, finishReason });
+      await exchanges.complete(exchangeId, {
+        completedAt: now(),
+        reply: text,
+        replyTokens: tokens,
+        logProbs,
+        finishReason,
+        toxicity,
+        reward,
+      });
+      const event = { exchangeId, text, finishReason, tokens: tokens.length, adapter: reply.adapter, toxicity };
+      end = { type: "done", event };
+    } catch (error) {
+      failure = error;
+      await exchanges.cut(exchangeId, reply.text, now()).catch((cause: unknown) => {
+        failure = new AggregateError([error, cause], `Exchange ${exchangeId} could not be marked as cut`);
+      });
+      end = { type: "failed", event: { exchangeId, error: toWireError(error) } };
+    }
+    report({
+      exchangeId,
+      source: request.source,
+      finishReason: end.type === "done" ? end.event.finishReason : "error",
+      promptTokens: reply.promptTokens,
+      tokens: result.tokens.length,
+      firstTextMs,
+      totalMs,
+      toxicity: end.type === "done" ? end.event.toxicity : null,
+      error: failure,
+    });
+    return end;
+  }
+
+  async function lease(modelName: string): Promise<AdapterLease> {
+    try {
+      return await adapters.lease(modelName);
+    } catch (cause) {
+      if (!(cause instanceof UnknownAdapterError)) throw cause;
+      throw new RequestError(404, "unknown_adapter", cause.message, { cause });
+    }
+  }
+
+  function keepForReplay(exchangeId: string): void {
+    setTimeout(() => live.delete(exchangeId), graceMs).unref();
+  }
+
+  /** Logs the exchange, on disk when this resolves, and starts the reply. The place was taken by `start`. */
+  async function begin(request: ReplyRequest, leased: AdapterLease): Promise<LiveReply> {
+    const exchangeId = randomUUID();
+    const conversationId = request.conversationId ?? randomUUID();
+    const sampling = { ...defaultSampling, seed: randomInt(2 ** 32), ...request.sampling };
+    const { messages, promptTokens } = request.prompt;
+    await exchanges.accept({
+      id: exchangeId,
+      conversationId,
+      owner: request.owner,
+      clientMessageId: request.clientMessageId ?? exchangeId,
+      source: request.source,
+      createdAt: now(),
+      messages,
+      promptTokens,
+      sampling,
+      maxTokens: request.maxTokens,
+      adapter: leased.identity,
+      consent: request.consent,
+    });
+    const abort = new AbortController();
+    const reply = new LiveReply({
+      exchangeId,
+      conversationId,
+      owner: request.owner,
+      adapter: leased.identity,
+      promptTokens: promptTokens.length,
+      abandoned: () => abort.abort(),
+      graceMs,
+    });
+    live.set(exchangeId, { reply, abort });
+    void run(reply, request, sampling, leased, abort.signal).then((end) => {
+      underWay -= 1;
+      leased.release();
+      keepForReplay(exchangeId);
+      reply.finish(end);
+    });
+    return reply;
+  }
+
+  return {
+    /** @throws RequestError `busy`, `shutting_down` or `unknown_adapter`; nothing is logged then. */
+    async start(request: ReplyRequest): Promise<LiveReply> {
+      if (closing) throw new RequestError(503, "shutting_down", "The server is shutting down; try again in a moment.");
+      if (underWay >= capacity) {
+        throw new RequestError(503, "busy", `All ${capacity} places for replies are taken; try again in a moment.`);
+      }
+      underWay += 1;
+      let leased: AdapterLease | null = null;
+      try {
+        leased = await lease(request.modelName);
+        return await begin(request, leased);
+      } catch (error) {
+        underWay -= 1;
+        leased?.release();
+        throw error;
+      }
+    },
+
+    /** A reply under way, or one that ended less than the grace period ago. */
+    find: (exchangeId: string): LiveReply | null => live.get(exchangeId)?.reply ?? null,
+
+    /** Ends a reply at its next token; what was said is logged. */
+    stop: (exchangeId: string): void => live.get(exchangeId)?.abort.abort(),
+
+    underWay: () => underWay,
+
+    /** Refuses new replies, gives those under way `patienceMs` to end, then cancels them and waits for their log. */
+    async close(patienceMs: number): Promise<void> {
+      closing = true;
+      let patient = true;
+      const patience = setTimeout(() => {
+        patient = false;
+        for (const { abort } of live.values()) abort.abort();
+      }, patienceMs);
+      while (underWay > 0) {
+        // Some may have been accepted but not begun when this was called, so look again.
+        await Promise.race([
+          Promise.all([...live.values()].map(({ reply }) => reply.ended)),
+          setTimeoutAsync(patienceMs),
+        ]);
+        if (!patient) for (const { abort } of live.values()) abort.abort();
+        await setTimeoutAsync(1);
+      }
+      clearTimeout(patience);
+    },
+  };
+}
+
+export type ReplyGenerator = ReturnType<typeof createReplyGenerator>;

@@ -1,0 +1,142 @@
+/** Settings from flags and environment, checked before anything starts. */
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** A setting or flag that cannot be used; the message is one sentence that names it. */
+export class SettingError extends Error {}
+
+function integer(least: number, most: number) {
+  const expectation = `expected a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,10}$/, expectation)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, expectation);
+}
+
+const flag = z.enum(["true", "false"], "expected true or false").transform((value) => value === "true");
+const text = z.string().min(1, "expected a value");
+
+function only<Value extends string>(value: Value, others: readonly string[]) {
+  return z
+    .string()
+    .refine((given) => given === value || others.includes(given), `expected one of ${[value, ...others].join(", ")}`)
+    .refine((given) => given === value, `only "${value}" is supported in this version`)
+    .transform(() => value);
+}
+
+const unsupported = (instead: string) => z.never(`is not supported in this version: ${instead}`).optional();
+
+const settingsSchema = z.object({
+  PORT: integer(0, 65535).default(3000),
+  HOST: text.default("127.0.0.1"),
+  DATA_DIR: text.default("./data"),
+  MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
+  ADAPTER: text.optional(),
+  QUANTIZATION: only("none", ["int8", "int4"]).default("none"),
+  DEVICE: only("cpu", ["cuda", "webgpu"]).default("cpu"),
+  THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
+  REWARD: text.default(resolve(root, "models/toxicity-small")),
+  REDIS_URL: unsupported("jobs and sockets are served within this process"),
+  DATABASE_URL: unsupported("the log is kept in SQLite under DATA_DIR"),
+  ARTIFACTS_URL: unsupported("adapters are kept in folders under DATA_DIR"),
+  RETRAIN_CRON: text.optional(),
+  RETRAIN_MIN_EXCHANGES: integer(1, 1_000_000_000).optional(),
+  CONSENT_DEFAULT: flag.default(false),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "expected a pino level or silent")
+    .default("info"),
+  ADMIN_EMAIL: unsupported("there is no sign-in yet"),
+  ADMIN_PASSWORD: unsupported("there is no sign-in yet"),
+  PUBLIC_CHAT: flag
+    .refine((value) => value, "false is not supported in this version: there is no sign-in yet")
+    .optional(),
+  /** Put before every conversation of the chat page; none by default. */
+  SYSTEM_PROMPT: text.optional(),
+  /** Replies generated at once, and how many more may wait. */
+  MAX_CONCURRENT: integer(1, 256).default(8),
+  MAX_QUEUE: integer(0, 100_000).default(64),
+  MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(8000),
+});
+
+export interface Config {
+  port: number;
+  host: string;
+  dataDir: string;
+  modelDir: string;
+  /** Initial adapter: a folder, a version number or `base`; undefined takes what comes with the model. */
+  adapter: string | undefined;
+  threads: number;
+  rewardDir: string;
+  retrainCron: string | undefined;
+  retrainMinExchanges: number | undefined;
+  consentDefault: boolean;
+  logLevel: string;
+  systemPrompt: string | undefined;
+  maxConcurrent: number;
+  maxQueue: number;
+  maxMessageChars: number;
+}
+
+const names = Object.keys(settingsSchema.shape);
+const flagName = (name: string) => name.toLowerCase().replaceAll("_", "-");
+
+/** `--port 3000` for PORT, and so on. @throws SettingError */
+function readFlags(args: readonly string[]): Record<string, string> {
+  const options = Object.fromEntries(names.map((name) => [flagName(name), { type: "string" as const }]));
+  try {
+    const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false });
+    const given: Record<string, string> = {};
+    for (const name of names) {
+      const value = values[flagName(name)];
+      if (typeof value === "string") given[name] = value;
+    }
+    return given;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    throw new SettingError(`${reason} (flags: ${names.map((name) => `--${flagName(name)}`).join(", ")})`, { cause });
+  }
+}
+
+/**
+ * Flags win over the environment; an empty environment variable counts as unset. Folders become absolute.
+ * @throws SettingError with one sentence naming the first bad setting
+ */
+export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string[] = []): Config {
+  const flags = readFlags(args);
+  const given: Record<string, string> = {};
+  for (const name of names) {
+    const value = flags[name] ?? environment[name];
+    if (value !== undefined && (value !== "" || name in flags)) given[name] = value;
+  }
+  const parsed = settingsSchema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const name = String(issue?.path[0]);
+    const secret = name.includes("PASSWORD") || name.endsWith("_URL");
+    throw new SettingError(`${name}=${secret ? "…" : given[name]}: ${issue?.message ?? "is not valid"}.`);
+  }
+  const settings = parsed.data;
+  return {
+    port: settings.PORT,
+    host: settings.HOST,
+    dataDir: resolve(settings.DATA_DIR),
+    modelDir: resolve(settings.MODEL),
+    adapter: settings.ADAPTER,
+    threads: settings.THREADS,
+    rewardDir: resolve(settings.REWARD),
+    retrainCron: settings.RETRAIN_CRON,
+    retrainMinExchanges: settings.RETRAIN_MIN_EXCHANGES,
+    consentDefault: settings.CONSENT_DEFAULT,
+    logLevel: settings.LOG_LEVEL,
+    systemPrompt: settings.SYSTEM_PROMPT,
+    maxConcurrent: settings.MAX_CONCURRENT,
+    maxQueue: settings.MAX_QUEUE,
+    maxMessageChars: settings.MAX_MESSAGE_CHARS,
+  };
+}
