@@ -1,7 +1,8 @@
 /** Everything a pre-training run needs to go on: one file, replaced in one step. */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { encodeSafetensors, openSafetensors, readTensor } from "../../engine/checkpoint/safetensors.ts";
+import { writeFileAtomically } from "../checkpoint/write-file-atomically.ts";
 import type { AdamState } from "../optimizer/adamw.ts";
 
 export interface PretrainProgress {
@@ -13,18 +14,6 @@ export interface PretrainProgress {
 }
 
 const fileName = "checkpoint.safetensors";
-
-/** Writes beside, syncs, then renames: a crash leaves the old file or the new one, never half of one. */
-export function writeFileAtomically(path: string, bytes: Uint8Array): void {
-  const descriptor = openSync(`${path}.new`, "w");
-  try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${path}.new`, path);
-}
 
 export function savePretrainCheckpoint(
   folder: string,

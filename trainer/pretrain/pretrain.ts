@@ -8,9 +8,10 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "../../engine/architectures/architecture.ts";
 import { encodeSafetensors } from "../../engine/checkpoint/safetensors.ts";
+import { writeFileAtomically } from "../checkpoint/write-file-atomically.ts";
 import { createLanguageModelGraph, denseFeeds, type LanguageModelGraph } from "../language-model-graph.ts";
 import { initialWeights } from "./initial-weights.ts";
-import { loadPretrainCheckpoint, savePretrainCheckpoint, writeFileAtomically } from "./pretrain-checkpoint.ts";
+import { loadPretrainCheckpoint, savePretrainCheckpoint } from "./pretrain-checkpoint.ts";
 import { PretrainOptimizer, type PretrainRates } from "./pretrain-optimizer.ts";
 import { chunkLength, TokenChunks } from "./token-chunks.ts";
 
