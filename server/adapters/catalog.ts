@@ -105,7 +105,9 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
         rank: read.rank,
         alpha: read.alpha,
         targetModules: read.targetModules,
-        metrics: read.manifest.metrics,
+        metrics: Object.fromEntries(
+          Object.entries(read.manifest.metrics).filter(([, value]) => Number.isFinite(value)),
+        ),
         folder: key,
       };
       await store.adapters.insert(adapter);

@@ -6,14 +6,18 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { CheckpointError } from "../../engine/types.ts";
 
-const finiteNumber = z.number();
+/** JSON has no NaN: a run that diverged left null in its place. */
+const reportedNumber = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
 
 /** Log-probs (nats, temperature 1) that the trainer computed for tokens[from..] of one sample with this adapter. */
 export const adapterProbeSchema = z
   .object({
     tokens: z.array(z.int().min(0)).min(2),
     from: z.int().min(1),
-    logProbs: z.array(finiteNumber),
+    logProbs: z.array(reportedNumber),
   })
   .refine((probe) => probe.logProbs.length === probe.tokens.length - probe.from, {
     message: "logProbs must hold one value for each of tokens[from..]",
@@ -26,7 +30,9 @@ const manifestSchema = z.object({
   parent: z.object({ version: z.int().min(0) }).nullish(),
   /** sha256 of the base model's weights. */
   baseModel: z.object({ sha256: z.string() }),
-  metrics: z.record(z.string(), finiteNumber).default({}),
+  /** Of adapter_model.safetensors when the folder was written. */
+  sha256: z.string().optional(),
+  metrics: z.record(z.string(), reportedNumber).default({}),
   probe: adapterProbeSchema.optional(),
 });
 export type AdapterManifest = z.infer<typeof manifestSchema>;
@@ -84,9 +90,16 @@ export async function readAdapterFolder(folder: string, baseSha256: string): Pro
     );
   }
   const config = await readJson(join(folder, "adapter_config.json"), peftConfigSchema);
+  const weightsFile = join(folder, "adapter_model.safetensors");
+  const sha256 = await hashFile(weightsFile);
+  if (manifest.sha256 !== undefined && manifest.sha256 !== sha256) {
+    throw new CheckpointError(
+      `${weightsFile} was changed: rejoinder.json names sha256 ${manifest.sha256}, it has ${sha256}`,
+    );
+  }
   return {
     folder,
-    sha256: await hashFile(join(folder, "adapter_model.safetensors")),
+    sha256,
     rank: config.r,
     alpha: config.lora_alpha,
     targetModules: config.target_modules,

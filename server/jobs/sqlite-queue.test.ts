@@ -4,11 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openStore, type Store } from "../store/index.ts";
 import { describeJobQueue } from "./conformance.ts";
 import type { NamedJobQueue } from "./named-queue.ts";
 import { createSqliteJobQueue } from "./sqlite-queue.ts";
+
+// Other processes are started here, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 const quick = { pollMs: 20, retryDelayMs: () => 10 };
 

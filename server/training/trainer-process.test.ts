@@ -3,9 +3,12 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { TrainingEvent } from "../../trainer/contract.ts";
 import { runTrainer } from "./trainer-process.ts";
+
+// Other processes are started here, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 let folder: string;
 let jobFile: string;
