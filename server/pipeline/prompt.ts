@@ -27,6 +27,7 @@ export function defaultReplyRoom(contextLength: number): number {
 
 export function createPromptBuilder({ engine, systemPrompt }: PromptBuilderOptions) {
   const { contextLength } = engine.model;
+  const defaultMaxTokens = defaultReplyRoom(contextLength);
   const template = ChatPromptTemplate.fromMessages([
     new MessagesPlaceholder("system"),
     new MessagesPlaceholder("history"),
@@ -45,18 +46,26 @@ export function createPromptBuilder({ engine, systemPrompt }: PromptBuilderOptio
     );
   }
 
-  /** Renders messages as they stand. @throws RequestError `context_length_exceeded` */
-  function render(messages: ChatMessage[], maxTokens: number): Prompt {
+  /**
+   * Renders messages as they stand, for callers that keep the history themselves.
+   * @param asked length of the reply; by default what room there is, at most `defaultMaxTokens`
+   * @throws RequestError `context_length_exceeded`
+   */
+  function render(messages: ChatMessage[], asked: number | undefined): { prompt: Prompt; maxTokens: number } {
     const promptTokens = engine.renderChat(messages);
-    if (promptTokens.length + maxTokens > contextLength) {
+    const room = contextLength - promptTokens.length;
+    const maxTokens = asked ?? Math.min(defaultMaxTokens, room);
+    if (maxTokens > room || maxTokens < 1) {
       throw new RequestError(
         400,
         "context_length_exceeded",
-        `This model's maximum context length is ${contextLength} tokens, but ${promptTokens.length} in the messages ` +
-          `and ${maxTokens} for the reply were requested`,
+        `This model's maximum context length is ${contextLength} tokens, but you asked for ` +
+          `${promptTokens.length + Math.max(1, maxTokens)}: ${promptTokens.length} in the messages and ` +
+          `${Math.max(1, maxTokens)} for the reply`,
+        { details: { param: "messages" } },
       );
     }
-    return { messages, promptTokens };
+    return { prompt: { messages, promptTokens }, maxTokens };
   }
 
   /**
@@ -96,7 +105,7 @@ export function createPromptBuilder({ engine, systemPrompt }: PromptBuilderOptio
     return { messages: kept, promptTokens };
   }
 
-  return { render, compose, contextLength, defaultMaxTokens: defaultReplyRoom(contextLength) };
+  return { render, compose, contextLength, defaultMaxTokens };
 }
 
 export type PromptBuilder = ReturnType<typeof createPromptBuilder>;
