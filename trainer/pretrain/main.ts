@@ -18,7 +18,7 @@ Pre-trains a model from scratch. Interrupt at any time; the same command goes on
   --decay SHARE   share of the steps over which the learning rates fall to zero     [0.4]
   --seed N                                                                          [1]
   --threads N                                                                       [2]
-  --matrix-rate, --embedding-rate, --head-rate X   learning rates                   [0.01, 0.01, 0.003]
+  --matrix-rate, --embedding-rate, --head-rate X   learning rates                   [0.02, 0.03, 0.006]
   --json          one JSON object a step instead of a progress bar
 `;
 
@@ -32,9 +32,9 @@ const { values } = parseArgs({
     decay: { type: "string", default: "0.4" },
     seed: { type: "string", default: "1" },
     threads: { type: "string", default: "2" },
-    "matrix-rate": { type: "string", default: "0.01" },
-    "embedding-rate": { type: "string", default: "0.01" },
-    "head-rate": { type: "string", default: "0.003" },
+    "matrix-rate": { type: "string", default: "0.02" },
+    "embedding-rate": { type: "string", default: "0.03" },
+    "head-rate": { type: "string", default: "0.006" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },

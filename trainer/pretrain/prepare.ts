@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type CorpusDocument, corpusDocuments } from "../../datasets/corpus.ts";
 import { conversations, loadCounterNarratives, type SplitDialogue } from "../../datasets/counter-narratives.ts";
+import { copiesInMixture } from "../../datasets/mixture.ts";
 import type { Split } from "../../datasets/types.ts";
 import { countPreTokens, trainBpe } from "./bpe.ts";
 import { writeTokenizer } from "./bpe-files.ts";
@@ -61,11 +62,13 @@ export function prepareCorpus(options: PrepareOptions): CorpusSummary {
   };
 
   progress("encoding the documents");
-  const part = (heldOut: boolean) =>
-    shuffled(
-      documents.filter((document) => document.heldOut === heldOut),
-      seed,
-    );
+  const part = (heldOut: boolean) => {
+    const copies = (document: CorpusDocument) => {
+      const count = heldOut ? 1 : copiesInMixture(document.source, JSON.stringify(document.content));
+      return Array.from({ length: count }, () => document);
+    };
+    return shuffled(documents.filter((document) => document.heldOut === heldOut).flatMap(copies), seed);
+  };
   const sources: CorpusSummary["sources"] = {};
   const train = encodeDocuments(part(false), encoder, sources);
   write("train.bin", train);
