@@ -1,8 +1,8 @@
-import { RequestError } from "../request-error.ts";
-
-/** A deployment that cannot be; nothing was changed. */
-export class DeploymentRefusedError extends RequestError {
-  constructor(code: "already_live" | "adapter_rejected" | "nothing_to_roll_back_to", message: string) {
-    super(409, code, message);
+/** A deployment that cannot be; nothing was changed. Callers answer 409 with the code. */
+export class DeploymentRefusedError extends Error {
+  readonly code: "already_live" | "adapter_rejected" | "nothing_to_roll_back_to";
+  constructor(code: DeploymentRefusedError["code"], message: string) {
+    super(message);
+    this.code = code;
   }
 }

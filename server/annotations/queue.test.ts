@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "../training/sample-log.ts";
-import { annotationQueue, InvalidCursorError } from "./queue.ts";
+import { annotationQueue } from "./queue.ts";
 
 let store: Store;
 beforeEach(async () => {
@@ -87,6 +87,8 @@ it.each([true, false])(
 it.each(["nonsense", Buffer.from("[1,2]").toString("base64url"), Buffer.from("{}").toString("base64url")])(
   "refuses the cursor %s",
   async (cursor) => {
-    await expect(annotationQueue(store, { ...first, annotator: "ben", cursor })).rejects.toThrow(InvalidCursorError);
+    await expect(annotationQueue(store, { ...first, annotator: "ben", cursor })).rejects.toMatchObject({
+      code: "invalid_cursor",
+    });
   },
 );

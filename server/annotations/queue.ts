@@ -1,17 +1,13 @@
 import { sql } from "kysely";
 import { z } from "zod";
 import type { ExchangeSummary, Page } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
 import { toSummary } from "../store/exchange-mapping.ts";
 import type { Store } from "../store/index.ts";
 
 /** Rank of an exchange in one annotator's queue; every part counts downwards. */
 const rankSchema = z.tuple([z.number(), z.number(), z.number(), z.number()]);
 type Rank = z.infer<typeof rankSchema>;
-
-/** Thrown for a cursor that no page of ours has given out. */
-export class InvalidCursorError extends Error {
-  readonly code = "invalid_cursor";
-}
 
 function encodeCursor(rank: Rank): string {
   return Buffer.from(JSON.stringify(rank)).toString("base64url");
@@ -21,7 +17,7 @@ function decodeCursor(cursor: string): Rank {
   try {
     return rankSchema.parse(JSON.parse(Buffer.from(cursor, "base64url").toString("utf8")));
   } catch (cause) {
-    throw new InvalidCursorError("Expected the nextCursor of a page of this queue", { cause });
+    throw new RequestError(400, "invalid_cursor", "Expected the nextCursor of a page of this queue.", { cause });
   }
 }
 
@@ -47,7 +43,7 @@ export interface QueueQuery {
 /**
  * Complete replies for one annotator to judge; the page's total is how many there are. Each carries this annotator's own
  * judgement only, so that nobody is led by what others said.
- * @throws InvalidCursorError
+ * @throws RequestError for a cursor that no page has given out
  */
 export async function annotationQueue(store: Store, query: QueueQuery): Promise<Page<ExchangeSummary>> {
   const { annotator, limit, cursor, withJudged } = query;

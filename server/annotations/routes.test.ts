@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { RequestError } from "../request-error.ts";
+import { describeError } from "../error-description.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "../training/sample-log.ts";
 import { createAnnotationRoutes } from "./routes.ts";
@@ -13,8 +13,8 @@ beforeEach(async () => {
   store = await openStore(":memory:");
   const app = express().use(express.json(), createAnnotationRoutes(store));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    if (!(error instanceof RequestError)) throw error;
-    response.status(error.status).json({ error: { code: error.code, message: error.message } });
+    const { status, error: told } = describeError(error);
+    response.status(status).json({ error: told });
   });
   const server = app.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -68,7 +68,10 @@ it.each([
 });
 
 it("refuses an exchange that does not exist", async () => {
-  expect(await judge("nobody", { label: "ok" })).toMatchObject({ status: 404, body: { error: { code: "not_found" } } });
+  expect(await judge("nobody", { label: "ok" })).toMatchObject({
+    status: 404,
+    body: { error: { code: "unknown_exchange" } },
+  });
 });
 
 it("serves the queue page by page, and refuses a cursor it never gave", async () => {

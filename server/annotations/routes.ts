@@ -4,7 +4,7 @@ import { annotationLabels } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { Store } from "../store/index.ts";
 import { krippendorffAlpha, type PairAgreement, pairwiseKappa } from "./agreement.ts";
-import { annotationQueue, InvalidCursorError } from "./queue.ts";
+import { annotationQueue } from "./queue.ts";
 
 const annotationSchema = z.strictObject({
   label: z.enum(annotationLabels),
@@ -33,12 +33,6 @@ export interface AgreementReport {
   pairs: PairAgreement[];
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new RequestError(400, "invalid_request", z.prettifyError(parsed.error), { details: parsed.error.issues });
-}
-
 /**
  * Until sign-in exists, an annotator is whoever the header `x-annotator` says. Headers hold Latin-1 only, so names of
  * other scripts come percent-encoded.
@@ -58,27 +52,22 @@ export function createAnnotationRoutes(store: Store, now: () => Date = () => new
   const router = Router();
 
   router.post("/api/exchanges/:id/annotations", async (request, response) => {
-    const annotation = parse(annotationSchema, request.body ?? {});
+    const annotation = annotationSchema.parse(request.body ?? {});
     const exchange = await store.exchanges.get(request.params.id);
     if (exchange === null) {
-      throw new RequestError(404, "not_found", `There is no exchange ${request.params.id.slice(0, 80)}`);
+      throw new RequestError(404, "unknown_exchange", `There is no exchange ${request.params.id.slice(0, 80)}.`);
     }
     if (exchange.status === "streaming") {
-      throw new RequestError(409, "still_streaming", "The reply has not ended yet; judge it when it has");
+      throw new RequestError(409, "still_streaming", "The reply has not ended yet; judge it when it has.");
     }
     const annotator = annotatorOf(request.get("x-annotator"));
     response.status(201).json(await store.annotations.put(exchange.id, annotator, annotation, now()));
   });
 
   router.get("/api/annotation/queue", async (request, response) => {
-    const { limit, cursor = null, judged } = parse(queueSchema, request.query);
+    const { limit, cursor = null, judged } = queueSchema.parse(request.query);
     const annotator = annotatorOf(request.get("x-annotator"));
-    try {
-      response.json(await annotationQueue(store, { annotator, limit, cursor, withJudged: judged === "include" }));
-    } catch (cause) {
-      if (cause instanceof InvalidCursorError) throw new RequestError(400, cause.code, cause.message, { cause });
-      throw cause;
-    }
+    response.json(await annotationQueue(store, { annotator, limit, cursor, withJudged: judged === "include" }));
   });
 
   router.get("/api/annotation/agreement", async (_request, response) => {

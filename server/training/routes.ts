@@ -1,5 +1,4 @@
 import { Router } from "express";
-import { z } from "zod";
 import type { Page, TrainingRun, TrainingRunAccepted } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import { startRunSchema } from "./requests.ts";
@@ -9,7 +8,7 @@ import type { TrainingService } from "./service.ts";
 const mostRuns = 1000;
 
 function notFound(id: string): RequestError {
-  return new RequestError(404, "not_found", `There is no training run ${id.slice(0, 80)}`);
+  return new RequestError(404, "unknown_run", `There is no training run ${id.slice(0, 80)}.`);
 }
 
 /** `/api/training/runs`. */
@@ -17,12 +16,9 @@ export function createTrainingRoutes(training: TrainingService): Router {
   const router = Router();
 
   router.post("/api/training/runs", async (request, response) => {
-    const parsed = startRunSchema.safeParse(request.body ?? {});
-    if (!parsed.success) {
-      throw new RequestError(400, "invalid_request", z.prettifyError(parsed.error), { details: parsed.error.issues });
-    }
+    const asked = startRunSchema.parse(request.body ?? {});
     const trigger = request.get("x-rejoinder-client") === "cli" ? "cli" : "api";
-    const { id } = await training.start({ ...parsed.data, trigger });
+    const { id } = await training.start({ ...asked, trigger });
     const accepted: TrainingRunAccepted = { id };
     response.status(202).location(`/api/training/runs/${id}`).json(accepted);
   });
@@ -42,7 +38,7 @@ export function createTrainingRoutes(training: TrainingService): Router {
   router.post("/api/training/runs/:id/cancel", async (request, response) => {
     const run = await training.cancel(request.params.id);
     if (run === null) throw notFound(request.params.id);
-    if (run === "ended") throw new RequestError(409, "already_ended", "The training run has ended already");
+    if (run === "ended") throw new RequestError(409, "already_ended", "The training run has ended already.");
     response.status(202).json(run);
   });
 

@@ -60,7 +60,7 @@ describe("the trainer process", () => {
     const entry = trainer(`setTimeout(() => { ${done} }, 300);`);
     const { outcome } = start(entry);
     const pidFile = join(folder, "trainer.pid");
-    await expect.poll(() => existsSync(pidFile) && readFileSync(pidFile, "utf8")).toBeTruthy();
+    await expect.poll(() => existsSync(pidFile) && readFileSync(pidFile, "utf8"), { timeout: 10_000 }).toBeTruthy();
     expect(getPriority(Number(readFileSync(pidFile, "utf8")))).toBe(10);
     await outcome;
   });
@@ -88,7 +88,7 @@ describe("the trainer process", () => {
       process.send({ type: "started", runId: "run-1", exchanges: 9, discarded: {}, steps: 2 });
       setInterval(() => {}, 1000);`);
     const { events, outcome } = start(entry, abort.signal);
-    await expect.poll(() => events.length).toBe(1);
+    await expect.poll(() => events.length, { timeout: 10_000 }).toBe(1);
     abort.abort();
     expect(await outcome).toEqual({ type: "stopped" });
   });
@@ -100,7 +100,7 @@ describe("the trainer process", () => {
       process.send({ type: "started", runId: "run-1", exchanges: 9, discarded: {}, steps: 2 });
       setInterval(() => {}, 1000);`);
     const { events, outcome } = start(entry, abort.signal, 100);
-    await expect.poll(() => events.length).toBe(1);
+    await expect.poll(() => events.length, { timeout: 10_000 }).toBe(1);
     abort.abort();
     expect(await outcome).toEqual({ type: "stopped" });
   });

@@ -87,7 +87,7 @@ it("does not pile up runs while one is unfinished", async () => {
 it("counts at the start what came in while no trigger was set", async () => {
   await logExchange(store, "before");
   open({ minExchanges: 1 });
-  await expect.poll(() => started.length).toBe(1);
+  await expect.poll(() => started.length, { timeout: 5000 }).toBe(1);
 });
 
 it("never starts by itself when neither setting is given", async () => {
