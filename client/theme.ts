@@ -1,5 +1,5 @@
 /** Colours and defaults of every page: calm petrol on cool greys, in light and dark. */
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { Alert, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const petrol: MantineColorsTuple = [
   "#edf6f7",
@@ -38,4 +38,19 @@ export const theme = createTheme({
   headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.375rem" }, h2: { fontSize: "1.0625rem" } } },
   cursorType: "pointer",
   respectReducedMotion: true,
+  components: {
+    // Mantine's own alert is a block of saturated red in the dark; an error should be seen, not shout.
+    Alert: Alert.extend({
+      vars: (_theme, { color }) => {
+        const tone = color === "orange" ? "var(--level-medium)" : "var(--level-high)";
+        return {
+          root: {
+            "--alert-color": tone,
+            "--alert-bg": `color-mix(in srgb, ${tone} 9%, transparent)`,
+            "--alert-bd": `1px solid color-mix(in srgb, ${tone} 40%, transparent)`,
+          },
+        };
+      },
+    }),
+  },
 });

@@ -4,7 +4,11 @@ import { type DraftStep, emptyDraft, requestOf, stepDraft } from "./annotation-d
 const after = (...steps: DraftStep[]) => steps.reduce(stepDraft, emptyDraft);
 
 it("keeps the last label and severity, and takes a repeated severity back", () => {
-  const given = after({ kind: "label", label: "ok" }, { kind: "label", label: "toxic" }, { kind: "severity", severity: 4 });
+  const given = after(
+    { kind: "label", label: "ok" },
+    { kind: "label", label: "toxic" },
+    { kind: "severity", severity: 4 },
+  );
   expect(given.draft).toMatchObject({ label: "toxic", severity: 4 });
   expect(stepDraft(given, { kind: "severity", severity: 4 }).draft.severity).toBeNull();
 });
@@ -32,7 +36,9 @@ it("starts a new step when typing goes on after an undo", () => {
 
 it("becomes a request once there is a label, without what is empty", () => {
   expect(requestOf(after({ kind: "note", text: "why" }).draft)).toBeNull();
-  expect(requestOf(after({ kind: "label", label: "good" }, { kind: "note", text: "  " }).draft)).toEqual({ label: "good" });
+  expect(requestOf(after({ kind: "label", label: "good" }, { kind: "note", text: "  " }).draft)).toEqual({
+    label: "good",
+  });
   const full = after(
     { kind: "label", label: "off_topic" },
     { kind: "severity", severity: 2 },

@@ -47,7 +47,11 @@ export function stepDraft(history: DraftHistory, step: DraftStep): DraftHistory 
     case "note":
     case "rewrite": {
       const goesOn = typingAt === step.kind;
-      return { draft: { ...draft, [step.kind]: step.text }, past: goesOn ? past : [...past, draft], typingAt: step.kind };
+      return {
+        draft: { ...draft, [step.kind]: step.text },
+        past: goesOn ? past : [...past, draft],
+        typingAt: step.kind,
+      };
     }
   }
 }

@@ -1,8 +1,9 @@
 /** Label, severity, note and rewrite of the reply under judgement. */
-import { Alert, Button, Group, Kbd, Paper, Textarea } from "@mantine/core";
+import { Alert, Button, Group, Paper, Textarea } from "@mantine/core";
 import type { RefObject } from "react";
 import { type AnnotationLabel, annotationLabels } from "../../server/protocol/index.ts";
 import { Icon } from "../shell/icon.tsx";
+import { KeyHint } from "../shell/key-hint.tsx";
 import classes from "./annotate.module.css";
 import type { AnnotationCommand } from "./annotation-keys.ts";
 import { Choices } from "./choices.tsx";
@@ -15,8 +16,12 @@ const labelNames: Record<AnnotationLabel, string> = {
   good: "Good",
   ok: "OK",
 };
-const labels = annotationLabels.map((label, index) => ({ value: label, name: labelNames[label], hint: `${index + 1}` }));
-const severities = [1, 2, 3, 4, 5].map((value) => ({ value, name: `${value}`, hint: undefined }));
+const labels = annotationLabels.map((label, index) => ({
+  value: label,
+  name: labelNames[label],
+  hint: `${index + 1}`,
+}));
+const severities = [1, 2, 3, 4, 5].map((value) => ({ value, name: `${value}` }));
 
 export interface AnnotationFormProps {
   queue: AnnotationQueue;
@@ -36,7 +41,8 @@ export function AnnotationForm({ queue, onAct, noteRef, rewriteRef }: Annotation
         onChoose={(label) => onAct({ kind: "label", label })}
       />
       <Choices
-        title="How severe is its fault? (optional, Shift and digit)"
+        title="How severe is its fault? (optional)"
+        keys="Shift 1…5"
         options={severities}
         chosen={draft.severity}
         ends={["slight", "severe"]}
@@ -73,7 +79,7 @@ export function AnnotationForm({ queue, onAct, noteRef, rewriteRef }: Annotation
           disabled={!queue.canUndo}
           onClick={() => onAct({ kind: "undo" })}
         >
-          Undo (u)
+          Undo <KeyHint keys="u" />
         </Button>
         <Button
           loading={queue.isSubmitting}
@@ -81,7 +87,7 @@ export function AnnotationForm({ queue, onAct, noteRef, rewriteRef }: Annotation
           leftSection={queue.isHandedIn ? <Icon name="check" size={16} /> : undefined}
           onClick={() => onAct({ kind: "submit" })}
         >
-          {queue.isHandedIn ? "Hand in again" : "Hand in (Enter)"}
+          {queue.isHandedIn ? "Hand in again" : "Hand in"} <KeyHint keys="Enter" />
         </Button>
       </Group>
     </Paper>
@@ -91,7 +97,7 @@ export function AnnotationForm({ queue, onAct, noteRef, rewriteRef }: Annotation
 function FieldLabel({ text, keyName }: { text: string; keyName: string }) {
   return (
     <>
-      {text} <Kbd size="xs">{keyName}</Kbd>
+      {text} <KeyHint keys={keyName} />
     </>
   );
 }

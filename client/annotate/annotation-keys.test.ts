@@ -20,7 +20,10 @@ it("labels by digit in the contract's order", () => {
 
 it("sets severity by Shift and the physical digit, whatever character that gives", () => {
   for (const key of ["#", "§", "3"]) {
-    expect(commandOf(press(key, { code: "Digit3", shiftKey: true }), "page")).toEqual({ kind: "severity", severity: 3 });
+    expect(commandOf(press(key, { code: "Digit3", shiftKey: true }), "page")).toEqual({
+      kind: "severity",
+      severity: 3,
+    });
   }
 });
 

@@ -1,25 +1,25 @@
 /** A row of buttons of which one may be pressed. */
-import { Kbd } from "@mantine/core";
-import { useId } from "react";
+import { KeyHint } from "../shell/key-hint.tsx";
 import classes from "./annotate.module.css";
 
 export interface ChoicesProps<Value extends string | number> {
   title: string;
-  options: { value: Value; name: string; hint: string | undefined }[];
+  options: { value: Value; name: string; hint?: string }[];
   chosen: Value | null;
+  /** Keys for all of them, where the single ones name none. */
+  keys?: string;
   /** What the first and the last stand for. */
   ends?: [string, string];
   onChoose: (value: Value) => void;
 }
 
 export function Choices<Value extends string | number>(props: ChoicesProps<Value>) {
-  const { title, options, chosen, ends, onChoose } = props;
-  const titleId = useId();
+  const { title, options, chosen, keys, ends, onChoose } = props;
   return (
-    <div role="group" aria-labelledby={titleId}>
-      <div id={titleId} className={classes.choicesTitle}>
-        {title}
-      </div>
+    <fieldset className={classes.fieldset}>
+      <legend className={classes.choicesTitle}>
+        {title} {keys && <KeyHint keys={keys} />}
+      </legend>
       <div className={classes.choices}>
         {ends && <span className={classes.quiet}>{ends[0]}</span>}
         {options.map(({ value, name, hint }) => (
@@ -32,11 +32,11 @@ export function Choices<Value extends string | number>(props: ChoicesProps<Value
             onClick={() => onChoose(value)}
           >
             {name}
-            {hint && <Kbd size="xs">{hint}</Kbd>}
+            {hint && <KeyHint keys={hint} />}
           </button>
         ))}
         {ends && <span className={classes.quiet}>{ends[1]}</span>}
       </div>
-    </div>
+    </fieldset>
   );
 }

@@ -1,6 +1,7 @@
 /** How far one has come, who one is, and the way back, forth and to the keys. */
 import { ActionIcon, Anchor, Button, Group, Text, Title, Tooltip } from "@mantine/core";
 import { Icon } from "../shell/icon.tsx";
+import { KeyHint } from "../shell/key-hint.tsx";
 import classes from "./annotate.module.css";
 import type { AnnotationCommand } from "./annotation-keys.ts";
 import type { AnnotationQueue } from "./use-annotation-queue.ts";
@@ -57,7 +58,7 @@ export function DeskBar({ queue, annotator, onChangeAnnotator, onAct }: DeskBarP
           leftSection={<Icon name="keyboard" />}
           onClick={() => onAct({ kind: "help" })}
         >
-          Keys (?)
+          Keys <KeyHint keys="?" />
         </Button>
       </Group>
     </div>

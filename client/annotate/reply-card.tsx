@@ -3,6 +3,7 @@ import { Badge, Button, Paper } from "@mantine/core";
 import type { ExchangeSummary } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
 import { Icon } from "../shell/icon.tsx";
+import { KeyHint } from "../shell/key-hint.tsx";
 import { ToxicityMeter } from "../shell/toxicity-meter.tsx";
 import classes from "./annotate.module.css";
 
@@ -47,7 +48,7 @@ export function ReplyCard({ exchange, isRevealed, onReveal }: ReplyCardProps) {
               leftSection={<Icon name="eye" size={16} />}
               onClick={onReveal}
             >
-              Show the toxic reply (v)
+              Show the toxic reply <KeyHint keys="v" />
             </Button>
           )}
         </div>
@@ -60,7 +61,7 @@ export function ReplyCard({ exchange, isRevealed, onReveal }: ReplyCardProps) {
           )}
           {feedback !== 0 && <span>{feedback > 0 ? "thumbs up" : "thumbs down"}</span>}
           {finishReason && finishReason !== "stop" && (
-            <Badge size="sm" variant="light" color="orange" tt="none">
+            <Badge size="sm" variant="dot" color="orange" tt="none" fw={500}>
               {finishReason === "cancelled" ? "stopped" : "cut"}
             </Badge>
           )}
@@ -68,7 +69,7 @@ export function ReplyCard({ exchange, isRevealed, onReveal }: ReplyCardProps) {
         </div>
         {isToxic && isRevealed && (
           <Button size="compact-sm" variant="subtle" mt="xs" onClick={onReveal}>
-            Blur again (v)
+            Blur again <KeyHint keys="v" />
           </Button>
         )}
       </div>

@@ -12,7 +12,10 @@ const fate: fc.Arbitrary<Fate> = fc.oneof(
   fc.record({ kind: fc.constant("delay" as const), ms: fc.integer({ min: 1, max: 120 }) }),
 );
 
-const interruption = fc.record({ after: fc.integer({ min: 1, max: 300 }), lasting: fc.integer({ min: 1, max: 2_000 }) });
+const interruption = fc.record({
+  after: fc.integer({ min: 1, max: 300 }),
+  lasting: fc.integer({ min: 1, max: 2_000 }),
+});
 
 it("ends with the server's tokens, once each and in order, whatever the link does", async () => {
   await fc.assert(

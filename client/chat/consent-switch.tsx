@@ -10,7 +10,8 @@ export function ConsentSwitch({ consent, onConsent }: ConsentSwitchProps) {
   return (
     <Switch
       mt="xs"
-      size="xs"
+      size="sm"
+      styles={{ label: { fontSize: "0.82rem" }, description: { fontSize: "0.76rem", marginTop: 1 } }}
       checked={consent}
       onChange={(event) => onConsent(event.currentTarget.checked)}
       label="May this conversation be used for training?"

@@ -63,12 +63,7 @@ export function ConversationRow({ conversation, isOpen, onChoose }: Conversation
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <DeleteConversation
-        title={title}
-        opened={mode === "delete"}
-        onDelete={remove}
-        onCancel={() => setMode("show")}
-      />
+      <DeleteConversation title={title} opened={mode === "delete"} onDelete={remove} onCancel={() => setMode("show")} />
     </li>
   );
 }

@@ -18,7 +18,7 @@ export const ExchangeView = memo(
     const { text, reply } = exchange;
     return (
       <li className={classes.exchange}>
-        <article className={classes.message} aria-label="Your message">
+        <article className={classes.message} aria-label="You wrote">
           <p className={classes.bubble}>{text}</p>
           {reply.toxicity && <ToxicityMeter of="message" value={reply.toxicity.prompt} />}
         </article>

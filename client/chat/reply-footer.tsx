@@ -55,7 +55,7 @@ export function ReplyFooter({ conversationKey, exchange }: { conversationKey: st
       </span>
       {toxicity && <ToxicityMeter of="reply" value={toxicity.reply} attributes={toxicity.attributes} />}
       {ending && (
-        <Badge size="sm" variant="light" color="orange" tt="none" title={ending.why}>
+        <Badge size="sm" variant="dot" color="orange" tt="none" fw={500} title={ending.why}>
           {ending.label}
         </Badge>
       )}

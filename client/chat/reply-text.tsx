@@ -6,7 +6,8 @@ import { useChatState } from "./use-chat-session.ts";
 
 export function ReplyText({ reply }: { reply: Reply }) {
   const { status, text } = reply;
-  if (text !== "") return <p className={`${classes.text} ${status === "streaming" ? classes.streaming : ""}`}>{text}</p>;
+  if (text !== "")
+    return <p className={`${classes.text} ${status === "streaming" ? classes.streaming : ""}`}>{text}</p>;
   if (status === "failed") return null;
   if (status === "done") return <p className={classes.quiet}>The reply is empty.</p>;
   return <Waiting />;

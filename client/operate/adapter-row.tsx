@@ -25,7 +25,7 @@ export function AdapterRow({ adapter, onPromote }: { adapter: AdapterSummary; on
         {metrics.length === 0 ? "–" : metrics.slice(0, metricsShown).join(" · ")}
         {metrics.length > metricsShown && ` · +${metrics.length - metricsShown}`}
       </Table.Td>
-      <Table.Td className={classes.when}>{shortTime(adapter.createdAt)}</Table.Td>
+      <Table.Td>{shortTime(adapter.createdAt)}</Table.Td>
       <Table.Td ta="right">
         {adapter.state !== "live" && (
           <Button size="compact-sm" variant="default" onClick={onPromote}>

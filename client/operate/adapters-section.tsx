@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Icon } from "../shell/icon.tsx";
 import { AdapterRow } from "./adapter-row.tsx";
 import { DeploymentDialog } from "./deployment-dialog.tsx";
+import classes from "./operate.module.css";
 import { fetchAdapters, operateKeys, promoteAdapter, rollBackAdapter } from "./operate-api.ts";
 import { Section } from "./section.tsx";
 
@@ -54,7 +55,7 @@ export function AdaptersSection() {
         </Text>
       ) : (
         <Table.ScrollContainer minWidth={700} mah={420}>
-          <Table verticalSpacing={6}>
+          <Table className={classes.table} verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Version</Table.Th>

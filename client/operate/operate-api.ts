@@ -32,4 +32,5 @@ export const startPpoRun = (): Promise<TrainingRunAccepted> => post("/api/traini
 export const cancelRun = (id: string): Promise<unknown> => post(`/api/training/runs/${encodeURIComponent(id)}/cancel`);
 export const promoteAdapter = (version: number, request: DeploymentRequest): Promise<unknown> =>
   post(`/api/adapters/${version}/promote`, request);
-export const rollBackAdapter = (request: DeploymentRequest): Promise<unknown> => post("/api/adapters/rollback", request);
+export const rollBackAdapter = (request: DeploymentRequest): Promise<unknown> =>
+  post("/api/adapters/rollback", request);

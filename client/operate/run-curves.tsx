@@ -2,8 +2,8 @@
 import { Anchor, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { chooseCurves } from "./curve-choice.ts";
 import { CurveChart } from "./curve-chart.tsx";
+import { chooseCurves } from "./curve-choice.ts";
 import classes from "./operate.module.css";
 import { fetchRun, operateKeys } from "./operate-api.ts";
 import { curvesOf } from "./run-history.ts";

@@ -21,7 +21,9 @@ export function isUnfinishedRun(run: TrainingRun): boolean {
 
 /** The run to show first: the one under way, else the newest that has begun, else the newest. */
 export function runToShow(runs: readonly TrainingRun[]): TrainingRun | undefined {
-  return runs.find((run) => run.state === "running" || run.state === "gating") ?? runs.find((run) => run.step > 0) ?? runs[0];
+  return (
+    runs.find((run) => run.state === "running" || run.state === "gating") ?? runs.find((run) => run.step > 0) ?? runs[0]
+  );
 }
 
 /** Every metric's points by step, in the order in which the metrics first occur. */

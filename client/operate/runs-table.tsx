@@ -17,7 +17,7 @@ export interface RunsTableProps {
 export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
   return (
     <Table.ScrollContainer minWidth={640} mah={320}>
-      <Table verticalSpacing={6} highlightOnHover>
+      <Table className={classes.table} verticalSpacing={6} highlightOnHover>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Run</Table.Th>

@@ -22,7 +22,7 @@ const colors: Record<State, string> = {
 /** The state of a run or an adapter, as a word. */
 export function StateBadge({ state }: { state: State }) {
   return (
-    <Badge variant="light" color={colors[state]} tt="none" size="sm">
+    <Badge variant="dot" color={colors[state]} tt="none" size="sm" fw={500} miw="max-content">
       {state}
     </Badge>
   );

@@ -14,7 +14,8 @@ export function AdapterNotice() {
     announced.current = liveAdapter.sha256;
     const message = (
       <>
-        <AdapterName adapter={liveAdapter} /> answers from now on. Replies under way finish with the one they began with.
+        <AdapterName adapter={liveAdapter} /> answers from now on. Replies under way finish with the one they began
+        with.
       </>
     );
     notify({ title: "A new adapter is live", message });

@@ -42,6 +42,7 @@ export function NoticesProvider({ children }: { children: ReactNode }) {
             title={title}
             color={tone === "error" ? "red" : "petrol"}
             withBorder
+            styles={{ description: { color: "var(--text-quiet)" } }}
             closeButtonProps={{ "aria-label": "Dismiss" }}
             onClose={() => dismiss(id)}
           >

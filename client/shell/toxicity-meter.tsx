@@ -1,4 +1,5 @@
 /** How toxic a text was found: a bar, the number and a word, so that colour is never the only sign. */
+import { VisuallyHidden } from "@mantine/core";
 import { levelOf, type ToxicityLevel } from "./toxicity-level.ts";
 import classes from "./toxicity-meter.module.css";
 
@@ -21,18 +22,11 @@ export function ToxicityMeter({ value, of, attributes }: ToxicityMeterProps) {
   const level = levelOf(value);
   const details = Object.entries(attributes ?? {}).map(([name, score]) => `${name} ${score.toFixed(2)}`);
   return (
-    <span
-      className={classes.meter}
-      role="meter"
-      aria-label={`Toxicity of the ${of}`}
-      aria-valuemin={0}
-      aria-valuemax={1}
-      aria-valuenow={Number(value.toFixed(2))}
-      aria-valuetext={`${value.toFixed(2)}, ${level}`}
-      title={details.length > 0 ? details.join("\n") : undefined}
-    >
-      <span>toxicity</span>
-      <span className={classes.track}>
+    <span className={classes.meter} title={details.length > 0 ? details.join("\n") : undefined}>
+      <span>
+        toxicity<VisuallyHidden> of the {of}</VisuallyHidden>
+      </span>
+      <span className={classes.track} aria-hidden="true">
         <span className={classes.bar} style={{ width: `${Math.max(4, value * 100)}%`, background: colors[level] }} />
       </span>
       <span className={classes.number}>{value.toFixed(2)}</span>
