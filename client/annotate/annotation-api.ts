@@ -1,15 +1,13 @@
 /** The server's annotation routes. */
 import type { Annotation, AnnotationRequest, ExchangeSummary, Page } from "../../server/protocol/index.ts";
 import { fetchJson } from "../http/fetch-json.ts";
+import { headerText } from "../http/header-text.ts";
 
-/** HTTP headers hold Latin-1 only; names of other scripts travel percent-encoded. */
-function headersOf(annotator: string): Record<string, string> {
-  return { "x-annotator": encodeURIComponent(annotator) };
-}
+const headersOf = (annotator: string) => ({ "x-annotator": headerText(annotator) });
 
 /** Replies that this annotator has not judged. */
 export function fetchQueue(annotator: string, signal: AbortSignal): Promise<Page<ExchangeSummary>> {
-  return fetchJson("/api/annotation/queue", { headers: headersOf(annotator), signal });
+  return fetchJson("/api/annotation/queue?limit=50", { headers: headersOf(annotator), signal });
 }
 
 /** Hands a judgement in; a second one by the same annotator replaces the first. */

@@ -19,7 +19,7 @@ export function ChatPage() {
 
   // A new conversation moves to the server's id as soon as it has one.
   useEffect(() => {
-    if (address && conversationId && address !== `/c/${conversationId}`) navigate(address, { replace: true });
+    if (address && conversationId && address !== `/c/${conversationId}`) void navigate(address, { replace: true });
   }, [address, conversationId, navigate]);
 
   return (

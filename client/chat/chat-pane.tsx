@@ -37,7 +37,7 @@ export function ChatPane({ conversation, onShowList }: ChatPaneProps) {
   const send = (message: string) => {
     setText("");
     const key = session.send(conversation?.key ?? null, message, consent);
-    if (!conversation) navigate(`/c/${key}`);
+    if (!conversation) void navigate(`/c/${key}`);
   };
   const setConsent = (chosen: boolean) =>
     conversation ? session.setConsent(conversation.key, chosen) : setNewConsent(chosen);

@@ -138,7 +138,7 @@ describe("ChatSession", () => {
   it("gives a failed message back for editing and drops the emptied conversation", async () => {
     const { clock, server, store, session, conversation } = setUp();
     server.connect();
-    server.refusal = { code: "too_long", message: "At most 4,000 characters." };
+    server.refusal = { code: "message_too_long", message: "At most 8,000 characters." };
     const key = session.send(null, "Go home.", false);
     await clock.advance(20);
     expect(session.withdraw(key, conversation().exchanges[0]?.clientMessageId ?? "")).toBe("Go home.");

@@ -28,7 +28,7 @@ export function ConversationRow({ conversation, isOpen, onChoose }: Conversation
   };
   const remove = () => {
     session.delete(key);
-    if (isOpen) navigate("/");
+    if (isOpen) void navigate("/");
   };
 
   if (mode === "rename") {

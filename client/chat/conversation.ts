@@ -106,7 +106,6 @@ export function applyDone(exchange: Exchange, event: DoneEvent): Exchange {
   return withReply(exchange, {
     status: "done",
     text: event.text,
-    nextIndex: event.tokens,
     held: {},
     finishReason: event.finishReason,
     adapter: event.adapter,

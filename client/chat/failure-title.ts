@@ -1,6 +1,8 @@
 const titles: Record<string, string> = {
   busy: "The server is busy",
-  too_long: "The message is too long",
+  message_too_long: "The message is too long",
+  cut: "The reply broke off",
+  unknown_conversation: "The server no longer knows this conversation",
   not_sent: "The message was not sent",
 };
 

@@ -7,8 +7,9 @@ export interface Curve {
 
 const main: readonly Curve[] = [
   { metric: "reward", title: "Reward" },
-  { metric: "kl", title: "KL to the reference (nats)" },
+  { metric: "klReference", title: "KL to the reference (nats a reply)" },
   { metric: "loss", title: "Loss" },
+  { metric: "policyLoss", title: "Policy loss" },
   { metric: "clipFraction", title: "Clip fraction" },
   { metric: "entropy", title: "Entropy (nats)" },
 ];
