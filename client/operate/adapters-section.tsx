@@ -6,7 +6,7 @@ import { Icon } from "../shell/icon.tsx";
 import { AdapterRow } from "./adapter-row.tsx";
 import { DeploymentDialog } from "./deployment-dialog.tsx";
 import classes from "./operate.module.css";
-import { fetchAdapters, operateKeys, promoteAdapter, rollBackAdapter } from "./operate-api.ts";
+import { type DeploymentNote, fetchAdapters, operateKeys, promoteAdapter, rollBackAdapter } from "./operate-api.ts";
 import { Section } from "./section.tsx";
 
 /** A version to promote, or the way back to what was live before. */
@@ -17,8 +17,8 @@ export function AdaptersSection() {
   const adapters = useQuery({ queryKey: operateKeys.adapters, queryFn: fetchAdapters });
   const [asked, setAsked] = useState<Change | null>(null);
   const deploy = useMutation({
-    mutationFn: ({ change, reason }: { change: Change; reason: string }) =>
-      change.action === "promote" ? promoteAdapter(change.version, { reason }) : rollBackAdapter({ reason }),
+    mutationFn: ({ change, note }: { change: Change; note: DeploymentNote }) =>
+      change.action === "promote" ? promoteAdapter(change.version, note) : rollBackAdapter(note),
     onSuccess: () => setAsked(null),
     onSettled: () => {
       for (const queryKey of [operateKeys.adapters, operateKeys.deployments, operateKeys.status]) {
@@ -90,7 +90,7 @@ export function AdaptersSection() {
           confirm={asked.action === "promote" ? "Promote" : "Roll back"}
           isPending={deploy.isPending}
           error={deploy.error}
-          onConfirm={(reason) => deploy.mutate({ change: asked, reason })}
+          onConfirm={(note) => deploy.mutate({ change: asked, note })}
           onCancel={() => setAsked(null)}
         />
       )}

@@ -1,5 +1,7 @@
 import { Alert, Button, Group, Modal, Text, TextInput } from "@mantine/core";
+import { useLocalStorage } from "@mantine/hooks";
 import { useState } from "react";
+import type { DeploymentNote } from "./operate-api.ts";
 
 export interface DeploymentDialogProps {
   title: string;
@@ -8,20 +10,26 @@ export interface DeploymentDialogProps {
   confirm: string;
   isPending: boolean;
   error: Error | null;
-  onConfirm: (reason: string) => void;
+  onConfirm: (note: DeploymentNote) => void;
   onCancel: () => void;
 }
 
-/** Asks for the reason of a change that everyone will see, for the deployment log. */
+/** Asks who changes what everyone will see, and why, for the deployment log. */
 export function DeploymentDialog(props: DeploymentDialogProps) {
   const { title, consequence, confirm, isPending, error, onConfirm, onCancel } = props;
   const [reason, setReason] = useState("");
+  const [operator, setOperator] = useLocalStorage({
+    key: "rejoinder.operator",
+    defaultValue: "",
+    getInitialValueInEffect: false,
+  });
+  const isComplete = reason.trim() !== "" && operator.trim() !== "";
   return (
     <Modal opened onClose={onCancel} title={title} centered>
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (reason.trim()) onConfirm(reason.trim());
+          if (isComplete) onConfirm({ operator: operator.trim(), reason: reason.trim() });
         }}
       >
         <Text size="sm" mb="md">
@@ -29,11 +37,19 @@ export function DeploymentDialog(props: DeploymentDialogProps) {
         </Text>
         <TextInput
           label="Reason"
-          description="Stays in the deployment log."
+          description="Stays in the deployment log, with your name."
           value={reason}
           maxLength={300}
           data-autofocus
           onChange={(event) => setReason(event.currentTarget.value)}
+        />
+        <TextInput
+          mt="sm"
+          label="Your name"
+          value={operator}
+          maxLength={100}
+          autoComplete="nickname"
+          onChange={(event) => setOperator(event.currentTarget.value)}
         />
         {error && (
           <Alert color="red" p="xs" mt="sm" role="alert">
@@ -44,7 +60,7 @@ export function DeploymentDialog(props: DeploymentDialogProps) {
           <Button variant="default" onClick={onCancel}>
             Cancel
           </Button>
-          <Button type="submit" disabled={reason.trim() === ""} loading={isPending}>
+          <Button type="submit" disabled={!isComplete} loading={isPending}>
             {confirm}
           </Button>
         </Group>

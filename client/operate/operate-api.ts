@@ -10,6 +10,7 @@ import type {
   TrainingRunDetail,
 } from "../../server/protocol/index.ts";
 import { fetchJson } from "../http/fetch-json.ts";
+import { headerText } from "../http/header-text.ts";
 
 export const operateKeys = {
   status: ["status"],
@@ -19,7 +20,15 @@ export const operateKeys = {
   deployments: ["deployments"],
 } as const;
 
-const post = <Answer>(path: string, body: unknown = {}) => fetchJson<Answer>(path, { method: "POST", body });
+const post = <Answer>(path: string, body: unknown = {}, headers: Record<string, string> = {}) =>
+  fetchJson<Answer>(path, { method: "POST", body, headers });
+
+/** What goes with a change of the live adapter into the deployment log. */
+export interface DeploymentNote extends DeploymentRequest {
+  operator: string;
+}
+
+const headersOf = (operator: string) => ({ "x-operator": headerText(operator) });
 
 export const fetchStatus = (): Promise<ServerStatus> => fetchJson("/api/status");
 export const fetchRuns = (): Promise<Page<TrainingRun>> => fetchJson("/api/training/runs");
@@ -30,7 +39,7 @@ export const fetchDeployments = (): Promise<Page<Deployment>> => fetchJson("/api
 
 export const startPpoRun = (): Promise<TrainingRunAccepted> => post("/api/training/runs", { algorithm: "ppo" });
 export const cancelRun = (id: string): Promise<unknown> => post(`/api/training/runs/${encodeURIComponent(id)}/cancel`);
-export const promoteAdapter = (version: number, request: DeploymentRequest): Promise<unknown> =>
-  post(`/api/adapters/${version}/promote`, request);
-export const rollBackAdapter = (request: DeploymentRequest): Promise<unknown> =>
-  post("/api/adapters/rollback", request);
+export const promoteAdapter = (version: number, { operator, reason }: DeploymentNote): Promise<unknown> =>
+  post(`/api/adapters/${version}/promote`, { reason }, headersOf(operator));
+export const rollBackAdapter = ({ operator, reason }: DeploymentNote): Promise<unknown> =>
+  post("/api/adapters/rollback", { reason }, headersOf(operator));
