@@ -2,7 +2,8 @@
  * What every language model architecture says about itself, written once and used for serving, scoring and training.
  */
 import * as ops from "../graph/ops.ts";
-import type { Shape, Tensor } from "../graph/tensor.ts";
+import type { Shape } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
 
 /** How an architecture's layers get at their parameters: as frozen weights, as inputs, with or without adapters. */
 export interface ParameterContext {

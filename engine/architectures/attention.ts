@@ -1,7 +1,7 @@
 /** Causal attention over a sequence and, where there are any, the cached keys and values of what came before. */
 import * as ops from "../graph/ops.ts";
-import type { Dim, Shape, Tensor } from "../graph/tensor.ts";
-import { multiplyDims } from "../graph/tensor.ts";
+import { type Dim, multiplyDims, type Shape } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
 
 /** [batch, time, heads * size] -> [batch, heads, time, size]. */
 export function splitHeads(x: Tensor, heads: number, size: number): Tensor {

@@ -47,7 +47,8 @@ export function llama(config: LlamaConfig): Architecture {
   const linearModules = layers.flatMap((modules) => Object.values(modules));
 
   const parameters = new Map<string, readonly number[]>([[embedding, [vocabularySize, hiddenSize]]]);
-  for (const { name, inputSize, outputSize } of linearModules) parameters.set(`${name}.weight`, [outputSize, inputSize]);
+  for (const { name, inputSize, outputSize } of linearModules)
+    parameters.set(`${name}.weight`, [outputSize, inputSize]);
   for (let layer = 0; layer < config.layers; layer++) {
     parameters.set(`model.layers.${layer}.input_layernorm.weight`, [hiddenSize]);
     parameters.set(`model.layers.${layer}.post_attention_layernorm.weight`, [hiddenSize]);

@@ -1,6 +1,7 @@
 /** The expressions behind scoring and training: what the model makes of tokens that are already there. */
 import * as ops from "../graph/ops.ts";
-import { multiplyDims, type Tensor } from "../graph/tensor.ts";
+import { multiplyDims } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import type { Architecture, ParameterContext } from "./architecture.ts";
 
 export interface ScoringExpressions {

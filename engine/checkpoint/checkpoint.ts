@@ -37,7 +37,9 @@ export function readCheckpoint(folder: string): Checkpoint {
     weights.set(name, data);
     parameters += data.length;
   }
-  const extra = [...file.tensors.keys()].find((name) => !architecture.parameters.has(name) && name !== "lm_head.weight");
+  const extra = [...file.tensors.keys()].find(
+    (name) => !architecture.parameters.has(name) && name !== "lm_head.weight",
+  );
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} belongs to no ${architecture.name}`);
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
   return { folder, architecture, weights, parameters, sha256 };

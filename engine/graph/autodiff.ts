@@ -2,7 +2,8 @@
 import { type GradientRule, gradientRules } from "./gradient-rules.ts";
 import type { OpName } from "./op-names.ts";
 import * as ops from "./ops.ts";
-import { formatShape, type Tensor } from "./tensor.ts";
+import { formatShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** All nodes that `outputs` depend on, inputs before users. */
 export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {

@@ -5,8 +5,9 @@
  */
 import type { OpAttributes, OpName } from "./op-names.ts";
 import * as ops from "./ops.ts";
+import { type Dim, multiplyDims, type Shape, sumDims } from "./shape.ts";
 import { operand } from "./shape-rules.ts";
-import { type Dim, multiplyDims, type Shape, sumDims, type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 export type GradientRule<K extends OpName> = (
   g: Tensor,
@@ -107,7 +108,7 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
     return inputs.map((part) => {
       const length = part.shape[axis] as Dim;
       const piece = ops.slice(g, axis, start, length);
-      start = start === 0 ? length : sumDims(start, length);
+      start = sumDims(start, length);
       return piece;
     });
   },
@@ -117,9 +118,7 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
     return [ops.expand(ops.reshape(g, keptShape(x.shape, axes)), x.shape)];
   },
   // y = softmax(x): gx = y (g - sum(g y))
-  softmax: (g, _inputs, _attributes, y) => [
-    ops.mul(y, ops.sub(g, ops.reduceSum(ops.mul(g, y), [-1], true))),
-  ],
+  softmax: (g, _inputs, _attributes, y) => [ops.mul(y, ops.sub(g, ops.reduceSum(ops.mul(g, y), [-1], true)))],
   // y = logSoftmax(x): gx = g - softmax(x) sum(g)
   logSoftmax: (g, _inputs, _attributes, y) => [ops.sub(g, ops.mul(ops.exp(y), ops.reduceSum(g, [-1], true)))],
   // y = x r w, r = (mean(x^2) + e)^(-1/2): gx = r (g w) - x r^3 mean(g w x), gw = sum over rows of g x r

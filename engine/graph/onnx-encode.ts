@@ -4,7 +4,8 @@ import type { OnnxAttribute, OnnxEmitter, OnnxRule } from "./onnx-rules.ts";
 import { onnxRules } from "./onnx-rules.ts";
 import type { OpAttributes, OpName } from "./op-names.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
-import type { Dim, ElementType, Shape, Tensor } from "./tensor.ts";
+import type { Dim, ElementType, Shape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Where a weight's little-endian float32 bytes lie. */
 export interface ExternalLocation {
@@ -182,7 +183,12 @@ export function encodeOnnx(
   }
   for (const [name, tensor] of Object.entries(outputs)) {
     // An Identity gives each output its public name, also where one expression is returned twice.
-    graph.message(1, (node) => node.string(1, names.get(tensor) ?? "").string(2, name).string(4, "Identity"));
+    graph.message(1, (node) =>
+      node
+        .string(1, names.get(tensor) ?? "")
+        .string(2, name)
+        .string(4, "Identity"),
+    );
     writeValueInfo(graph, 12, name, tensor);
   }
   graph.string(2, "rejoinder");

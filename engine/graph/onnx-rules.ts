@@ -1,13 +1,19 @@
 /** How each op is said in ONNX: standard operators where they exist, ONNX Runtime's own fused ones where they pay. */
 import type { OpAttributes, OpName } from "./op-names.ts";
+import type { Dim, Shape } from "./shape.ts";
 import { operand } from "./shape-rules.ts";
-import type { Dim, Shape, Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 export type OnnxAttribute = number | string | readonly number[] | { float: number };
 
 export interface OnnxEmitter {
   /** Adds an operator and returns the name of its only output. */
-  node(operator: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): string;
+  node(
+    operator: string,
+    inputs: readonly string[],
+    attributes?: Record<string, OnnxAttribute>,
+    domain?: string,
+  ): string;
   /** Name of a 1-D int64 tensor with these values. */
   int64(values: readonly number[]): string;
   /** Name of a 1-D int64 tensor holding sizes that may be known only at run time. */

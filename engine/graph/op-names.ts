@@ -1,5 +1,5 @@
 /** Every op of the graph language with the attributes it takes. The op table has exactly these keys. */
-import type { Dim, ElementType, Shape } from "./tensor.ts";
+import type { Dim, ElementType, Shape } from "./shape.ts";
 
 type None = Record<never, never>;
 

@@ -3,8 +3,9 @@
  * Shapes are checked here, at building time, so that a mistake is named where it was made.
  */
 import type { OpAttributes, OpName } from "./op-names.ts";
+import { type Dim, type ElementType, formatShape, normalizeAxis, type Shape } from "./shape.ts";
 import { type ShapeRule, shapeRules } from "./shape-rules.ts";
-import { type Dim, type ElementType, formatShape, normalizeAxis, type Shape, type Tensor } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
 function node<K extends OpName>(op: K, inputs: readonly Tensor[], attributes: OpAttributes[K]): Tensor {
   const rule: ShapeRule<K> = shapeRules[op];

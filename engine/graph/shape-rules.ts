@@ -1,6 +1,7 @@
 /** What shape and element type each op produces, and what it refuses. */
 import type { OpAttributes, OpName } from "./op-names.ts";
-import { type Dim, type ElementType, formatShape, normalizeAxis, type Shape, sumDims, type Tensor } from "./tensor.ts";
+import { type Dim, type ElementType, formatShape, normalizeAxis, type Shape, sumDims } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
 
 export interface TypedShape {
   shape: Shape;

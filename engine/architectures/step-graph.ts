@@ -1,0 +1,46 @@
+/** One step of generation: new tokens of several sequences against the cached keys and values of what came before. */
+import * as ops from "../graph/ops.ts";
+import { multiplyDims } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Architecture, ParameterContext } from "./architecture.ts";
+
+/** Names of the step graph's inputs and outputs that exist once a layer. */
+export const layerNames = (layer: number) => ({
+  pastKeys: `past:${layer}.keys`,
+  pastValues: `past:${layer}.values`,
+  newKeys: `new:${layer}.keys`,
+  newValues: `new:${layer}.values`,
+});
+
+/**
+ * The same graph prefills a chunk of a prompt (batch 1, time > 1) and decodes (a row a sequence, time 1).
+ *
+ * Inputs: `tokens`, `positions` [batch, time]; `attentionBias` [batch, 1, time, past+time], very negative where a token
+ * may not look; `past:<layer>.keys` and `.values` [batch, key/value heads, past, head size], of which the bias hides
+ * what is not filled; `places` [places], row * time + column of each token whose successor is asked for.
+ *
+ * @returns `logits` [places, vocabulary] and each layer's own rows, `new:<layer>.keys` and `.values`
+ *   [batch, key/value heads, time, head size]. The caches themselves are not returned: outputs are copied.
+ */
+export function stepExpressions(architecture: Architecture, context: ParameterContext): Record<string, Tensor> {
+  const { layers, keyValueHeads, headSize, hiddenSize } = architecture;
+  const cache = (name: string) => ops.input(name, ["batch", keyValueHeads, "past", headSize]);
+  const { hidden, present } = architecture.trunk(context, {
+    tokens: ops.input("tokens", ["batch", "time"], "int64"),
+    positions: ops.input("positions", ["batch", "time"], "int64"),
+    attentionBias: ops.input("attentionBias", ["batch", 1, "time", "past+time"]),
+    past: Array.from({ length: layers }, (_, layer) => ({
+      keys: cache(layerNames(layer).pastKeys),
+      values: cache(layerNames(layer).pastValues),
+    })),
+  });
+  const flat = ops.reshape(hidden, [multiplyDims("batch", "time"), hiddenSize]);
+  const picked = ops.gatherRows(flat, ops.input("places", ["places"], "int64"));
+  const outputs: Record<string, Tensor> = { logits: architecture.head(context, picked) };
+  present.forEach(({ keys, values }, layer) => {
+    const { newKeys, newValues } = layerNames(layer);
+    outputs[newKeys] = keys;
+    outputs[newValues] = values;
+  });
+  return outputs;
+}
