@@ -4,11 +4,11 @@
  * on their version, as the registry does on the live one: who gives an adapter back last has it unloaded.
  */
 import type { Engine } from "../../engine/types.ts";
-import type { AdapterLease, AdapterSource, FanOut, Store } from "../ports.ts";
+import type { AdapterLease, AdapterSource, Artifacts, FanOut, Store } from "../ports.ts";
 import { UnknownAdapterError } from "../ports.ts";
 import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment } from "../protocol/index.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
-import { type AdapterCatalog, identityOf, type NewAdapter } from "./catalog.ts";
+import { identityOf, type NewAdapter, openAdapterCatalog } from "./catalog.ts";
 import { previouslyLive } from "./deployment-history.ts";
 import { DeploymentRefusedError } from "./errors.ts";
 import { maxProbeDifference, probeAdapter } from "./probe.ts";
@@ -16,7 +16,7 @@ import { createResidency } from "./residency.ts";
 
 export interface AdapterRegistryOptions {
   store: Store;
-  catalog: AdapterCatalog;
+  artifacts: Artifacts;
   engine: Pick<Engine, "model" | "loadAdapter" | "unloadAdapter" | "score">;
   fanOut: FanOut;
   now?: () => Date;
@@ -55,7 +55,8 @@ function toSummary({ folder: _, ...summary }: StoredAdapter): AdapterSummary {
 
 /** Stages the live adapter. @throws CheckpointError when its files were changed or do not fit the base */
 export async function createAdapterRegistry(options: AdapterRegistryOptions): Promise<AdapterRegistry> {
-  const { store, catalog, engine, fanOut, now = () => new Date(), onError = () => undefined } = options;
+  const { store, artifacts, engine, fanOut, now = () => new Date(), onError = () => undefined } = options;
+  const catalog = await openAdapterCatalog({ store, artifacts, baseSha256: engine.model.sha256, now });
   const base: AdapterIdentity = { name: "base", version: 0, sha256: engine.model.sha256 };
   const residency = createResidency(engine, onError);
   let deploying: Promise<unknown> = Promise.resolve();

@@ -48,6 +48,10 @@ export async function findServer(url: string): Promise<ApiClient | null> {
     url,
     get: (path) => call(path, {}),
     post: (path, body) =>
-      call(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+      call(path, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-rejoinder-client": "cli", "x-operator": "cli" },
+        body: JSON.stringify(body),
+      }),
   };
 }

@@ -1,4 +1,4 @@
-import { Format, SingleBar } from "cli-progress";
+import cliProgress from "cli-progress";
 
 /** A failure that is told in one sentence, without a stack. */
 export class CliError extends Error {}
@@ -35,14 +35,10 @@ export interface Progress {
 /** A bar on standard error for people at a terminal; nothing for machines. */
 export function startProgress(label: string, json: boolean): Progress {
   if (json || !process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
-  const bar = new SingleBar({
+  const bar = new cliProgress.SingleBar({
     stream: process.stderr,
-    clearOnComplete: false,
     hideCursor: true,
-    format: (options, params, payload: { note?: string }) => {
-      const filled = Format.BarFormat(params.progress, options);
-      return `${label} ${filled} ${params.value}/${params.total} ${payload.note ?? ""}`;
-    },
+    format: `${label} {bar} {value}/{total} {note}`,
   });
   let started = false;
   return {

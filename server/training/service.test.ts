@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeSafetensors } from "../../engine/checkpoint/safetensors.ts";
 import type { TrainingJob } from "../../trainer/contract.ts";
-import { openAdapterCatalog } from "../adapters/catalog.ts";
 import { createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import type { NamedJobQueue } from "../jobs/named-queue.ts";
@@ -46,8 +45,7 @@ let servers: Server[];
 async function startServer(trainerEntry: string): Promise<Server> {
   const store = await openStore(join(folder, "rejoinder.sqlite"));
   const artifacts = createFolderArtifacts(folder);
-  const catalog = await openAdapterCatalog({ store, artifacts, baseSha256: engine.model.sha256 });
-  const registry = await createAdapterRegistry({ store, catalog, engine, fanOut });
+  const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut });
   const queue = createSqliteJobQueue({ db: store.db, pollMs: 20, retryDelayMs: () => 10 });
   const training = await createTrainingService({
     store,

@@ -1,0 +1,149 @@
+import { cp, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { Command } from "commander";
+import type { AdapterSummary, Deployment, Page } from "../protocol/index.ts";
+import { CliError, formatTable, printResult } from "./output.ts";
+import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
+
+interface DeploymentOptions extends PlaceOptions {
+  reason: string;
+}
+
+async function listAdapters(options: PlaceOptions): Promise<AdapterSummary[]> {
+  const server = await runningServer(options);
+  if (server !== null) return (await server.get<Page<AdapterSummary>>("/api/adapters")).items;
+  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  try {
+    return local.catalog.all().map(({ folder: _, ...summary }) => summary);
+  } finally {
+    await local.close();
+  }
+}
+
+function describeMetrics(metrics: Record<string, number>): string {
+  return Object.entries(metrics)
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+    .join(", ");
+}
+
+async function list(options: PlaceOptions): Promise<void> {
+  const adapters = await listAdapters(options);
+  const rows = adapters.map((adapter) => [
+    `${adapter.name}@${adapter.version}`,
+    adapter.state,
+    adapter.sha256.slice(0, 12),
+    adapter.parent === null ? "-" : String(adapter.parent),
+    adapter.createdAt.slice(0, 19),
+    `r${adapter.rank}`,
+  ]);
+  const table = formatTable(["adapter", "state", "sha256", "parent", "created", "rank"], rows);
+  printResult(options.json, adapters, rows.length === 0 ? "No adapters; the base model serves." : table);
+}
+
+async function show(version: number, options: PlaceOptions): Promise<void> {
+  const adapter = (await listAdapters(options)).find((candidate) => candidate.version === version);
+  if (adapter === undefined) throw new CliError(`There is no adapter version ${version}`);
+  const lines = [
+    `${adapter.name}@${adapter.version} (${adapter.state})`,
+    `  sha256   ${adapter.sha256}`,
+    `  parent   ${adapter.parent ?? "the base model"}`,
+    `  run      ${adapter.runId ?? "-"}`,
+    `  created  ${adapter.createdAt}`,
+    `  LoRA     rank ${adapter.rank}, alpha ${adapter.alpha}, on ${adapter.targetModules.join(", ")}`,
+    `  metrics  ${describeMetrics(adapter.metrics) || "-"}`,
+  ];
+  printResult(options.json, adapter, lines.join("\n"));
+}
+
+async function deploy(version: number | null, options: DeploymentOptions): Promise<void> {
+  const server = await runningServer(options);
+  let deployment: Deployment;
+  if (server !== null) {
+    const path = version === null ? "/api/adapters/rollback" : `/api/adapters/${version}/promote`;
+    deployment = await server.post<Deployment>(path, { reason: options.reason });
+  } else {
+    const local = await (await import("./local.ts")).openLocal(options);
+    try {
+      deployment =
+        version === null
+          ? await local.registry.rollback("cli", options.reason)
+          : await local.registry.promote(version, "cli", options.reason);
+    } finally {
+      await local.close();
+    }
+  }
+  const { to, from } = deployment;
+  printResult(
+    options.json,
+    deployment,
+    `${to.name}@${to.version} is live${from === null ? "" : `, after version ${from.version}`}`,
+  );
+}
+
+async function importFolder(folder: string, options: PlaceOptions): Promise<void> {
+  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  try {
+    const version = await local.store.adapters.nextVersion();
+    const adapter = await local.catalog.register({ version, folder: resolve(folder), runId: null });
+    const { folder: _, ...summary } = adapter;
+    printResult(options.json, summary, `Imported ${folder} as ${adapter.name}@${version}, a candidate`);
+  } finally {
+    await local.close();
+  }
+}
+
+async function exportFolder(version: number, folder: string, options: PlaceOptions): Promise<void> {
+  const target = resolve(folder);
+  if ((await stat(target).catch(() => null)) !== null) throw new CliError(`${target} exists already`);
+  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  try {
+    const adapter = await local.catalog.find(version);
+    const { folder: source, sha256 } = await local.catalog.verified(adapter);
+    await cp(source, target, { recursive: true });
+    printResult(options.json, { version, sha256, folder: target }, `Exported ${adapter.name}@${version} to ${target}`);
+  } finally {
+    await local.close();
+  }
+}
+
+const versionArgument = ["<version>", "number of the adapter version; 0 is the base model", parseCount] as const;
+
+export function createAdapterCommand(): Command {
+  const reason = ["--reason <text>", "why, for the deployment log", "by command line"] as const;
+  const named = (name: string) => withPlace(new Command(name));
+  return new Command("adapter")
+    .description("list, deploy, import and export LoRA adapters")
+    .addCommand(named("list").description("all versions, newest first").action(list))
+    .addCommand(
+      named("show")
+        .description("one version with its metrics")
+        .argument(...versionArgument)
+        .action(show),
+    )
+    .addCommand(
+      named("promote")
+        .description("make a version live")
+        .argument(...versionArgument)
+        .option(...reason)
+        .action(deploy),
+    )
+    .addCommand(
+      named("rollback")
+        .description("make live what was live before")
+        .option(...reason)
+        .action((options: DeploymentOptions) => deploy(null, options)),
+    )
+    .addCommand(
+      named("import")
+        .description("register a PEFT folder with rejoinder.json as the next version")
+        .argument("<folder>")
+        .action(importFolder),
+    )
+    .addCommand(
+      named("export")
+        .description("copy a version's PEFT folder out")
+        .argument(...versionArgument)
+        .argument("<folder>", "must not exist yet")
+        .action(exportFolder),
+    );
+}

@@ -1,0 +1,12 @@
+import { CheckpointError } from "../../engine/types.ts";
+import { DeploymentRefusedError } from "../adapters/errors.ts";
+import { SettingError } from "../config.ts";
+import { UnknownAdapterError } from "../ports.ts";
+import { CliError } from "./output.ts";
+
+const expected = [CliError, CheckpointError, DeploymentRefusedError, SettingError, UnknownAdapterError];
+
+/** Failures whose message says all a person needs; others show where they come from. */
+export function isExpected(error: Error): boolean {
+  return expected.some((kind) => error instanceof kind);
+}

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { createEngine } from "../../engine/index.ts";
+import { type AdapterCatalog, openAdapterCatalog } from "../adapters/catalog.ts";
+import { deployInitialAdapter } from "../adapters/first-start.ts";
+import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
+import { createFolderArtifacts } from "../artifacts/folder.ts";
+import { loadJudge } from "../chat/load-judge.ts";
+import { type Config, readConfig } from "../config.ts";
+import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
+import type { FanOut } from "../ports.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { createTrainingService, type TrainingService } from "../training/service.ts";
+import { printNote } from "./output.ts";
+import type { PlaceOptions } from "./place.ts";
+
+function configOf({ dataDir }: PlaceOptions): Config {
+  return readConfig(process.env, ["--data-dir", dataDir]);
+}
+
+/** The log of the data folder. */
+export function openLocalStore(options: PlaceOptions): Promise<Store> {
+  return openStore(join(configOf(options).dataDir, "rejoinder.sqlite"));
+}
+
+export interface LocalCatalog {
+  store: Store;
+  catalog: AdapterCatalog;
+  close(): Promise<void>;
+}
+
+/** The data folder's adapters, without an engine to serve them. */
+export async function openLocalCatalog(options: PlaceOptions): Promise<LocalCatalog> {
+  const { dataDir, modelDir } = configOf(options);
+  const baseSha256 = readCheckpoint(modelDir).sha256;
+  const store = await openLocalStore(options);
+  const artifacts = createFolderArtifacts(join(dataDir, "artifacts"));
+  const catalog = await openAdapterCatalog({ store, artifacts, baseSha256 });
+  return { store, catalog, close: () => store.close() };
+}
+
+export interface Local {
+  registry: AdapterRegistry;
+  training: TrainingService;
+  close(): Promise<void>;
+}
+
+/** Nobody is connected; what an operator should know goes to the terminal. */
+const terminalFanOut: FanOut = {
+  chat: () => undefined,
+  ops: (_event, payload) => {
+    if ("code" in payload) printNote(`${payload.code}: ${payload.message}`);
+  },
+};
+
+/** What a server has for deploying and training, on its data folder and without a port. */
+export async function openLocal(options: PlaceOptions): Promise<Local> {
+  const config = configOf(options);
+  const { modelDir, threads, maxConcurrent, maxQueue } = config;
+  const onError = (error: unknown) => printNote(error instanceof Error ? error.message : String(error));
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async () => {
+    for (const dispose of opened.reverse().splice(0)) await dispose();
+  };
+  try {
+    const store = await openLocalStore(options);
+    opened.push(() => store.close());
+    const engine = await createEngine({ modelDir, threads, maxConcurrent, maxQueue });
+    opened.push(() => engine.close());
+    const judge = await loadJudge(config.rewardDir);
+    opened.push(() => judge.close());
+    const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
+    const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
+    await deployInitialAdapter({
+      store,
+      registry,
+      shippedFolder: join(modelDir, "adapters"),
+      adapter: config.adapter,
+    });
+    const queue = createSqliteJobQueue({ db: store.db, onError });
+    opened.push(() => queue.close());
+    const training = await createTrainingService({
+      store,
+      registry,
+      artifacts,
+      queue,
+      fanOut: terminalFanOut,
+      runsFolder: join(config.dataDir, "runs"),
+      modelFolder: modelDir,
+      trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
+      trainerThreads: threads,
+      rewardVersion: judge.scorer.version,
+      rejudge: judge.rejudge,
+    });
+    return { registry, training, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
