@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { CronPattern } from "croner";
 import { z } from "zod";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -30,6 +31,14 @@ function only<Value extends string>(value: Value, others: readonly string[]) {
     .transform(() => value);
 }
 
+function isCronPattern(pattern: string): boolean {
+  try {
+    return new CronPattern(pattern) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const unsupported = (instead: string) => z.never(`is not supported in this version: ${instead}`).optional();
 
 const settingsSchema = z.object({
@@ -45,7 +54,7 @@ const settingsSchema = z.object({
   REDIS_URL: unsupported("jobs and sockets are served within this process"),
   DATABASE_URL: unsupported("the log is kept in SQLite under DATA_DIR"),
   ARTIFACTS_URL: unsupported("adapters are kept in folders under DATA_DIR"),
-  RETRAIN_CRON: text.optional(),
+  RETRAIN_CRON: z.string().refine(isCronPattern, "expected a cron expression such as 0 3 * * *").optional(),
   RETRAIN_MIN_EXCHANGES: integer(1, 1_000_000_000).optional(),
   CONSENT_DEFAULT: flag.default(false),
   LOG_LEVEL: z

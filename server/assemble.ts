@@ -1,0 +1,151 @@
+/** Puts the parts of a loaded server together: every arrow between folders of `server/` is drawn here. */
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Router } from "express";
+import type { Logger } from "pino";
+import type { Server as SocketServer } from "socket.io";
+import type { Engine } from "../engine/types.ts";
+import { deployInitialAdapter } from "./adapters/first-start.ts";
+import { createAdapterRegistry } from "./adapters/registry.ts";
+import { createAdapterRoutes } from "./adapters/routes.ts";
+import { createAnnotationRoutes } from "./annotations/routes.ts";
+import { createFolderArtifacts } from "./artifacts/folder.ts";
+import { createChatService } from "./chat/chat-service.ts";
+import { createReplyGenerator } from "./chat/reply-generator.ts";
+import type { Scorer } from "./chat/scorer.ts";
+import type { Config } from "./config.ts";
+import { createExchangeRoutes } from "./http/exchanges.ts";
+import { createMetricsRoute } from "./http/metrics.ts";
+import { createOpenAiRoutes } from "./http/openai/routes.ts";
+import { createPages } from "./http/pages.ts";
+import { createPerspectiveRoutes } from "./http/perspective.ts";
+import { createStatusRoute } from "./http/status.ts";
+import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import type { Metrics } from "./metrics.ts";
+import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
+import { createPromptBuilder } from "./pipeline/prompt.ts";
+import type { Store } from "./ports.ts";
+import { serveChatNamespace } from "./sockets/chat-namespace.ts";
+import { createFanOut } from "./sockets/fan-out.ts";
+import { createTrainingRoutes } from "./training/routes.ts";
+import { createTrainingService } from "./training/service.ts";
+import type { Rejudge } from "./training/snapshot.ts";
+import { createTrainingTriggers } from "./training/triggers.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** How long replies under way may take to end at a shutdown. */
+const drainMs = 10_000;
+
+export interface AssembleOptions {
+  config: Config;
+  version: string;
+  store: Store;
+  engine: Engine;
+  scorer: Scorer;
+  /** Recomputes a logged reward from its terms and what annotators have said since. */
+  rejudge: Rejudge;
+  sockets: SocketServer;
+  metrics: Metrics;
+  log: Logger;
+  /** How long a vanished client may come back to its reply. Default 30 s. */
+  graceMs?: number;
+}
+
+export interface Assembly {
+  routes: Router;
+  /** Lets replies under way end, then stops everything that was made here. */
+  close(): Promise<void>;
+}
+
+export async function assemble(options: AssembleOptions): Promise<Assembly> {
+  const { config, version, store, engine, scorer, sockets, metrics, log, graceMs = 30_000 } = options;
+  const onError = (error: unknown) => log.error({ err: error }, "something failed in the background");
+  const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
+  const fanOut = createFanOut(sockets);
+
+  const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut, onError });
+  const shippedFolder = join(config.modelDir, "adapters");
+  await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
+
+  const queue = createSqliteJobQueue({ db: store.db, onError });
+  const training = await createTrainingService({
+    store,
+    registry,
+    artifacts,
+    queue,
+    fanOut,
+    runsFolder: join(config.dataDir, "runs"),
+    modelFolder: config.modelDir,
+    trainerEntry: join(root, "trainer", "worker.ts"),
+    trainerThreads: config.threads,
+    rewardVersion: scorer.version,
+    rejudge: options.rejudge,
+  });
+  const triggers = createTrainingTriggers({
+    store,
+    training,
+    cron: config.retrainCron,
+    minExchanges: config.retrainMinExchanges,
+    onError,
+  });
+
+  const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
+  const replies = createReplyGenerator({
+    exchanges: store.exchanges,
+    adapters: registry,
+    chatModel: new EngineChatModel({ engine }),
+    scorer,
+    capacity: config.maxConcurrent + config.maxQueue,
+    graceMs,
+    report(report) {
+      metrics.replyEnded(report);
+      const { error, toxicity: _, ...facts } = report;
+      if (error === null) log.debug(facts, "reply ended");
+      else log.error({ ...facts, err: error }, "a reply was cut");
+      triggers.exchangeCompleted();
+    },
+  });
+  const { consentDefault, maxMessageChars } = config;
+  const chat = createChatService({ exchanges: store.exchanges, replies, prompts, consentDefault });
+  serveChatNamespace(sockets.of("/chat"), { chat, maxMessageChars, onError });
+  metrics.watchEngine(engine, () => registry.live().version);
+
+  const routes = Router();
+  const { id, architecture, parameters, quantization } = engine.model;
+  routes.use(
+    createStatusRoute(async () => ({
+      version,
+      model: { id, architecture, parameters, quantization },
+      adapter: registry.live(),
+      reward: { name: scorer.name, version: scorer.version },
+      training: await training.status(),
+    })),
+    createOpenAiRoutes({
+      engine,
+      adapters: registry,
+      prompts,
+      replies,
+      consentDefault,
+      maxMessageChars,
+      startedAt: new Date(),
+    }),
+    createPerspectiveRoutes(scorer, maxMessageChars),
+    createExchangeRoutes(store),
+    createAnnotationRoutes(store),
+    createAdapterRoutes(registry),
+    createTrainingRoutes(training),
+    createMetricsRoute(metrics.registry),
+    createPages(join(root, "dist", "client")),
+  );
+
+  return {
+    routes,
+    async close() {
+      triggers.close();
+      await replies.close(drainMs);
+      await queue.close();
+      await registry.settled();
+    },
+  };
+}
