@@ -1,11 +1,11 @@
 /** Build and development server of the pages; the product server serves `dist/client`. */
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type UserConfig } from "vite";
+import { defineConfig } from "vite";
 
 const server = "http://127.0.0.1:3000";
 
-const pages: UserConfig = {
+export default defineConfig({
   root: fileURLToPath(new URL("./client", import.meta.url)),
   plugins: [react()],
   build: {
@@ -22,7 +22,4 @@ const pages: UserConfig = {
       "/socket.io": { target: server, ws: true },
     },
   },
-};
-
-// Vitest reads this file too where it finds no configuration of its own, and its tests live outside `client/` as well.
-export default defineConfig(process.env.VITEST ? {} : pages);
+});

@@ -1,5 +1,5 @@
 /** Colours and defaults of every page: calm petrol on cool greys, in light and dark. */
-import { Alert, createTheme, type MantineColorsTuple } from "@mantine/core";
+import { Alert, createTheme, Drawer, type MantineColorsTuple, Modal } from "@mantine/core";
 
 const petrol: MantineColorsTuple = [
   "#edf6f7",
@@ -39,6 +39,8 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
+    Drawer: Drawer.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
     // Mantine's own alert is a block of saturated red in the dark; an error should be seen, not shout.
     Alert: Alert.extend({
       vars: (_theme, { color }) => {

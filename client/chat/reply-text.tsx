@@ -15,6 +15,6 @@ export function ReplyText({ reply }: { reply: Reply }) {
 
 function Waiting() {
   const { connection } = useChatState();
-  if (connection === "online") return <Loader type="dots" size="sm" aria-label="Waiting for the reply" />;
+  if (connection === "online") return <Loader role="img" type="dots" size="sm" aria-label="Waiting for the reply" />;
   return <p className={classes.quiet}>Waiting for the connection; it goes on by itself.</p>;
 }

@@ -1,5 +1,5 @@
 /** All adapter versions, with promotion and the way back. */
-import { Button, Table, Text } from "@mantine/core";
+import { Button, Table, Text, VisuallyHidden } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Icon } from "../shell/icon.tsx";
@@ -64,7 +64,9 @@ export function AdaptersSection() {
                 <Table.Th>LoRA</Table.Th>
                 <Table.Th>Metrics</Table.Th>
                 <Table.Th>Made</Table.Th>
-                <Table.Th aria-label="Actions" />
+                <Table.Th>
+                  <VisuallyHidden>Actions</VisuallyHidden>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>

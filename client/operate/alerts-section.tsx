@@ -1,7 +1,6 @@
 import { Text } from "@mantine/core";
 import type { AlertEvent } from "../../server/protocol/index.ts";
-import { shortTime } from "./format.ts";
-import classes from "./operate.module.css";
+import { LogList } from "./log-list.tsx";
 import { Section } from "./section.tsx";
 
 /** What the server warned of since the page was opened. */
@@ -13,16 +12,16 @@ export function AlertsSection({ alerts }: { alerts: readonly AlertEvent[] }) {
           None since this page was opened.
         </Text>
       )}
-      <ol className={classes.log} aria-live="polite">
-        {alerts.map(({ at, code, message }) => (
-          <li key={`${at} ${code} ${message}`}>
-            <div>{message}</div>
-            <div className={classes.quiet}>
-              <time dateTime={at}>{shortTime(at)}</time> · {code}
-            </div>
-          </li>
-        ))}
-      </ol>
+      <div aria-live="polite">
+        <LogList
+          entries={alerts.map(({ at, code, message }) => ({
+            key: `${at} ${code} ${message}`,
+            at,
+            what: message,
+            note: code,
+          }))}
+        />
+      </div>
     </Section>
   );
 }

@@ -2,8 +2,7 @@ import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { Deployment } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
-import { shortTime } from "./format.ts";
-import classes from "./operate.module.css";
+import { LogList } from "./log-list.tsx";
 import { fetchDeployments, operateKeys } from "./operate-api.ts";
 import { Section } from "./section.tsx";
 
@@ -25,19 +24,18 @@ export function DeploymentsSection() {
           Nothing has been deployed yet.
         </Text>
       )}
-      <ol className={classes.log}>
-        {items.map(({ id, at, actor, action, to, reason }) => (
-          <li key={id}>
-            <div>
+      <LogList
+        entries={items.map(({ id, at, actor, action, to, reason }) => ({
+          key: String(id),
+          at,
+          what: (
+            <>
               {actor} {done[action]} <AdapterName adapter={to} />
-            </div>
-            <div className={classes.quiet}>
-              <time dateTime={at}>{shortTime(at)}</time>
-              {reason && ` · ${reason}`}
-            </div>
-          </li>
-        ))}
-      </ol>
+            </>
+          ),
+          note: reason,
+        }))}
+      />
     </Section>
   );
 }

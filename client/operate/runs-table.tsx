@@ -1,4 +1,4 @@
-import { Button, Progress, Table } from "@mantine/core";
+import { Button, Progress, Table, VisuallyHidden } from "@mantine/core";
 import type { TrainingRun } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
 import { shortTime } from "./format.ts";
@@ -26,7 +26,9 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
             <Table.Th>Exchanges</Table.Th>
             <Table.Th>From</Table.Th>
             <Table.Th>Result</Table.Th>
-            <Table.Th aria-label="Actions" />
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -4,7 +4,7 @@ import { Loader } from "@mantine/core";
 export function PageFallback() {
   return (
     <div style={{ display: "grid", placeItems: "center", height: "60%" }}>
-      <Loader type="dots" aria-label="Loading the page" />
+      <Loader type="dots" role="status" aria-label="Loading the page" />
     </div>
   );
 }
