@@ -47,6 +47,9 @@ export async function runTrainer(options: TrainerProcessOptions): Promise<Traine
   const child = spawn(process.execPath, [entry, jobFile], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     serialization: "advanced",
+    // A group of its own: Ctrl+C in the server's terminal reaches the server alone, which then stops the trainer in order.
+    detached: true,
+    windowsHide: true,
   });
   const ended = once(child, "close");
   ended.catch(() => undefined);
