@@ -2,6 +2,7 @@ import { cp, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { AdapterSummary, Deployment, Page } from "../protocol/index.ts";
+import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
 import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
 
@@ -12,7 +13,7 @@ interface DeploymentOptions extends PlaceOptions {
 async function listAdapters(options: PlaceOptions): Promise<AdapterSummary[]> {
   const server = await runningServer(options);
   if (server !== null) return (await server.get<Page<AdapterSummary>>("/api/adapters")).items;
-  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  const local = await openLocalCatalog(options);
   try {
     return local.catalog.all().map(({ folder: _, ...summary }) => summary);
   } finally {
@@ -81,7 +82,7 @@ async function deploy(version: number | null, options: DeploymentOptions): Promi
 }
 
 async function importFolder(folder: string, options: PlaceOptions): Promise<void> {
-  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  const local = await openLocalCatalog(options);
   try {
     const version = await local.store.adapters.nextVersion();
     const adapter = await local.catalog.register({ version, folder: resolve(folder), runId: null });
@@ -95,7 +96,7 @@ async function importFolder(folder: string, options: PlaceOptions): Promise<void
 async function exportFolder(version: number, folder: string, options: PlaceOptions): Promise<void> {
   const target = resolve(folder);
   if ((await stat(target).catch(() => null)) !== null) throw new CliError(`${target} exists already`);
-  const local = await (await import("./local.ts")).openLocalCatalog(options);
+  const local = await openLocalCatalog(options);
   try {
     const adapter = await local.catalog.find(version);
     const { folder: source, sha256 } = await local.catalog.verified(adapter);

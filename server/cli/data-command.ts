@@ -6,6 +6,7 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { toRecord } from "../store/exchange-mapping.ts";
+import { openLocalStore } from "./local-data.ts";
 import { CliError, printNote, startProgress } from "./output.ts";
 import { type PlaceOptions, withPlace } from "./place.ts";
 
@@ -20,7 +21,7 @@ async function writeLine(output: Writable, line: string): Promise<void> {
 
 /** One JSON object a line, as CONTRACT's exchange export; incomplete exchanges are left out and counted. */
 async function exportExchanges(options: ExportOptions): Promise<void> {
-  const store = await (await import("./local.ts")).openLocalStore(options);
+  const store = await openLocalStore(options);
   const target = options.out === undefined ? null : resolve(options.out);
   const output = target === null ? process.stdout : createWriteStream(`${target}.partial`);
   const progress = startProgress("export", options.json || target === null);

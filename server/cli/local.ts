@@ -1,44 +1,16 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { createEngine } from "../../engine/index.ts";
-import { type AdapterCatalog, openAdapterCatalog } from "../adapters/catalog.ts";
 import { deployInitialAdapter } from "../adapters/first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
-import { type Config, readConfig } from "../config.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import type { FanOut } from "../ports.ts";
-import { openStore, type Store } from "../store/index.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
+import { configOf, openLocalStore } from "./local-data.ts";
 import { printNote } from "./output.ts";
 import type { PlaceOptions } from "./place.ts";
-
-function configOf({ dataDir }: PlaceOptions): Config {
-  return readConfig(process.env, ["--data-dir", dataDir]);
-}
-
-/** The log of the data folder. */
-export function openLocalStore(options: PlaceOptions): Promise<Store> {
-  return openStore(join(configOf(options).dataDir, "rejoinder.sqlite"));
-}
-
-export interface LocalCatalog {
-  store: Store;
-  catalog: AdapterCatalog;
-  close(): Promise<void>;
-}
-
-/** The data folder's adapters, without an engine to serve them. */
-export async function openLocalCatalog(options: PlaceOptions): Promise<LocalCatalog> {
-  const { dataDir, modelDir } = configOf(options);
-  const baseSha256 = readCheckpoint(modelDir).sha256;
-  const store = await openLocalStore(options);
-  const artifacts = createFolderArtifacts(join(dataDir, "artifacts"));
-  const catalog = await openAdapterCatalog({ store, artifacts, baseSha256 });
-  return { store, catalog, close: () => store.close() };
-}
 
 export interface Local {
   registry: AdapterRegistry;

@@ -19,8 +19,9 @@ Settings, as flags or from the environment (--port 3000 is PORT=3000):
 async function serve(args: string[]): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+  const config = readConfig(process.env, args);
   const { startServer } = await import("../main.ts");
-  const server = await startServer(readConfig(process.env, args));
+  const server = await startServer(config);
   process.stdout.write(`Rejoinder is listening on ${server.url}\n`);
   if (!stop.signal.aborted) await once(stop.signal, "abort");
   await server.close();

@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { writeSampleAdapter, writeSampleModel } from "../adapters/sample-model.ts";
+import { openStore } from "../store/index.ts";
+import { logExchange } from "../training/sample-log.ts";
+
+// Every command is a process of its own, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const launcher = fileURLToPath(new URL("../../scripts/rejoinder.mjs", import.meta.url));
+let folder: string;
+let model: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "rejoinder-cli-"));
+  model = join(folder, "sample");
+  writeSampleModel(model);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs `rejoinder` where no server answers, on a data folder of this test. */
+async function rejoinder(...args: string[]) {
+  const environment = { PATH: process.env.PATH, MODEL: model, DATA_DIR: join(folder, "data"), PORT: "1" };
+  const child = spawn(process.execPath, [launcher, ...args], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "close");
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code]: unknown[] = await ended;
+  return { code, output, errors };
+}
+
+async function rejoinderJson(...args: string[]) {
+  const { code, output, errors } = await rejoinder(...args, "--json");
+  expect([code, errors]).toEqual([0, ""]);
+  return JSON.parse(output);
+}
+
+describe("the command line", () => {
+  it("explains itself", async () => {
+    const { code, output } = await rejoinder("--help");
+    expect(code).toBe(0);
+    const commands = [...output.matchAll(/^ {2}(\w+) .*/gm)].map(([, name]) => name);
+    expect(commands).toEqual(["serve", "train", "adapter", "model", "data", "score", "help"]);
+    for (const words of [["serve"], ["train", "ppo"], ["train", "sft"], ["train", "pretrain"], ["adapter", "import"]]) {
+      const help = await rejoinder(...words, "--help");
+      expect([words, help.code, help.output]).toEqual([words, 0, expect.stringMatching(/^Usage: rejoinder/)]);
+    }
+  });
+
+  it.each([
+    [["meter"], /unknown command 'meter'/],
+    [["adapter", "show", "one"], /Expected a whole number, got "one"/],
+    [["adapter", "list", "--port", "70000"], /Expected a port of at most 65535, got 70000/],
+    [["train", "ppo", "--set", "rate=1"], /Expected NAME=NUMBER with a name out of epochs, /],
+    [["train", "ppo", "--set", "epochs=0"], /--set: .*>=1.*epochs/s],
+    [["serve", "--port", "banana"], /PORT=banana: expected a whole number from 0 to 65535/],
+    [["score"], /Expected texts as arguments, by --file or by --stdin/],
+  ])("ends %j with a sentence and without success", async (args, sentence) => {
+    const { code, output, errors } = await rejoinder(...args);
+    expect(code).toBe(1);
+    expect(output).toBe("");
+    expect(errors).toMatch(sentence);
+    expect(errors).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe("adapter", () => {
+  it("imports, lists, shows and exports a PEFT folder", async () => {
+    const source = join(folder, "own");
+    const sha256 = writeSampleAdapter(source, model, 3);
+    expect(await rejoinderJson("adapter", "list")).toEqual([]);
+    const imported = await rejoinderJson("adapter", "import", source);
+    expect(imported).toMatchObject({
+      name: "rejoinder",
+      version: 1,
+      sha256,
+      state: "candidate",
+      rank: 2,
+      parent: null,
+    });
+    expect(await rejoinderJson("adapter", "show", "1")).toEqual(imported);
+    const { output } = await rejoinder("adapter", "list");
+    expect(output).toMatch(new RegExp(`^rejoinder@1 +candidate +${sha256.slice(0, 12)}`, "m"));
+    const target = join(folder, "exported");
+    expect(await rejoinderJson("adapter", "export", "1", target)).toMatchObject({ version: 1, sha256 });
+    const weights = "adapter_model.safetensors";
+    expect(readFileSync(join(target, weights)).equals(readFileSync(join(source, weights)))).toBe(true);
+    expect(await rejoinder("adapter", "export", "1", target)).toMatchObject({
+      code: 1,
+      errors: `${target} exists already\n`,
+    });
+    expect(await rejoinder("adapter", "show", "2")).toMatchObject({
+      code: 1,
+      errors: "There is no adapter version 2\n",
+    });
+  });
+
+  it("refuses a folder of another base model by its file's name", async () => {
+    const source = join(folder, "stranger");
+    cpSync(join(folder, "own"), source, { recursive: true });
+    const manifest = join(source, "rejoinder.json");
+    writeFileSync(manifest, JSON.stringify({ baseModel: { sha256: "of another model" } }));
+    const { code, errors } = await rejoinder("adapter", "import", source);
+    expect(code).toBe(1);
+    expect(errors).toContain(`${manifest}: the adapter was made for the base model with sha256 of another model`);
+  });
+});
+
+describe("model inspect", () => {
+  it("says what a checkpoint holds, and which file is damaged", async () => {
+    expect(await rejoinderJson("model", "inspect")).toMatchObject({
+      id: "sample",
+      architecture: "LlamaForCausalLM",
+      layers: 2,
+      hiddenSize: 16,
+      vocabularySize: 8192,
+    });
+    const damaged = join(folder, "damaged");
+    cpSync(model, damaged, { recursive: true });
+    writeFileSync(join(damaged, "model.safetensors"), "not a model");
+    const { code, errors } = await rejoinder("model", "inspect", damaged);
+    expect(code).toBe(1);
+    expect(errors).toMatch(/damaged\/model\.safetensors: .*header/);
+  });
+});
+
+describe("data export", () => {
+  it("writes complete exchanges, one JSON object a line", async () => {
+    const store = await openStore(join(folder, "data", "rejoinder.sqlite"));
+    await logExchange(store, "e1");
+    await logExchange(store, "e2", { accepted: { consent: false } });
+    await logExchange(store, "e3");
+    await store.exchanges.cut("e3", "Many", new Date());
+    await store.close();
+    const ids = (lines: string) =>
+      lines
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).id);
+    expect(ids((await rejoinder("data", "export")).output)).toEqual(["e1", "e2"]);
+    expect(ids((await rejoinder("data", "export", "--consented")).output)).toEqual(["e1"]);
+    const file = join(folder, "exchanges.jsonl");
+    expect(await rejoinderJson("data", "export", "--out", file)).toEqual({ file, exported: 2, incomplete: 1 });
+    expect(ids(readFileSync(file, "utf8"))).toEqual(["e1", "e2"]);
+    expect(existsSync(`${file}.partial`)).toBe(false);
+  });
+});
