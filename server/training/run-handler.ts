@@ -51,8 +51,9 @@ export function createRunHandler(options: RunHandlerOptions) {
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
-    const { rejudge } = options;
-    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit: request.maxExchanges, rejudge });
+    const { rejudge, rewardVersion } = options;
+    const limit = request.maxExchanges;
+    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
     if (snapshot.exchanges < fewestExchanges) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
@@ -73,7 +74,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       snapshot: files.snapshot,
       outputDir: files.folder,
       version: promised,
-      rewardVersion: options.rewardVersion,
+      rewardVersion,
       threads: options.trainerThreads,
       settings: request.settings,
     };

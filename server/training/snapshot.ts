@@ -15,6 +15,8 @@ export interface SnapshotOptions {
   /** The newest so many exchanges that may train. */
   limit: number;
   rejudge: Rejudge;
+  /** Exchanges that another reward judged are left out: their numbers mean something else. */
+  rewardVersion: string;
 }
 
 export interface Snapshot {
@@ -25,12 +27,13 @@ export interface Snapshot {
 }
 
 /** Why an exchange must not train although the log offers it; null when it may. */
-export function reasonToExclude(record: ExchangeRecord): string | null {
+export function reasonToExclude(record: ExchangeRecord, rewardVersion: string): string | null {
   if (!record.consent) return "no_consent";
   if (record.finishReason === "cancelled" || record.finishReason === "error") return "cut";
   if (record.promptTokens.length === 0 || record.replyTokens.length === 0) return "empty";
   if (record.replyTokens.length !== record.logProbs.length) return "misaligned_log_probs";
   if (!record.logProbs.every((value) => Number.isFinite(value))) return "misaligned_log_probs";
+  if (record.reward.version !== rewardVersion) return "other_reward_version";
   if (!Number.isFinite(record.reward.total)) return "no_reward";
   return null;
 }
@@ -48,15 +51,16 @@ async function writeDurably(file: string, content: string): Promise<void> {
 }
 
 /**
- * Freezes what a run will train on: complete exchanges with consent and aligned log-probs, one JSON object a line,
- * oldest first. The file appears whole or not at all.
+ * Freezes what a run will train on: complete exchanges with consent, aligned log-probs and a reward of this version, one
+ * JSON object a line, oldest first. The file appears whole or not at all.
  */
-export async function writeSnapshot({ store, file, limit, rejudge }: SnapshotOptions): Promise<Snapshot> {
+export async function writeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { store, file, limit, rejudge, rewardVersion } = options;
   const excluded: Record<string, number> = {};
   const lines: string[] = [];
   for (const exchange of await store.exchangeQueries.trainable(limit)) {
     const logged = toRecord(exchange);
-    const reason = logged === null ? "no_scores" : reasonToExclude(logged);
+    const reason = logged === null ? "no_scores" : reasonToExclude(logged, rewardVersion);
     if (logged === null || reason !== null) {
       excluded[reason ?? "no_scores"] = (excluded[reason ?? "no_scores"] ?? 0) + 1;
       continue;
