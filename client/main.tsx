@@ -13,11 +13,12 @@ import { createLocalConversationStore } from "./chat/conversation-store.ts";
 import { newId } from "./chat/new-id.ts";
 import { createSocketTransport } from "./chat/socket-transport.ts";
 import { ChatSessionContext } from "./chat/use-chat-session.ts";
+import { visitorOf } from "./chat/visitor.ts";
 import { NoticesProvider } from "./shell/notices.tsx";
 import { theme } from "./theme.ts";
 
 const session = new ChatSession({
-  transport: createSocketTransport(),
+  transport: createSocketTransport(visitorOf(window.localStorage)),
   store: createLocalConversationStore(),
   clock: browserClock,
   newId,

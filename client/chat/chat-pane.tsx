@@ -1,7 +1,7 @@
 /** One conversation: what was said, and the place to write. */
 import { ActionIcon, Alert } from "@mantine/core";
 import { useState } from "react";
-import { useNavigate } from "react-router";
+import { useLocation, useNavigate } from "react-router";
 import { Icon } from "../shell/icon.tsx";
 import classes from "./chat-pane.module.css";
 import { Composer } from "./composer.tsx";
@@ -25,7 +25,7 @@ export function ChatPane({ conversation, onShowList }: ChatPaneProps) {
   const session = useChatSession();
   const { connection, storageFull } = useChatState();
   const navigate = useNavigate();
-  const [text, setText] = useState("");
+  const [text, setText] = useState(useWithdrawnText());
   const [newConsent, setNewConsent] = useState(false);
   const scroller = useStickToBottom(conversation);
 
@@ -42,7 +42,11 @@ export function ChatPane({ conversation, onShowList }: ChatPaneProps) {
   const setConsent = (chosen: boolean) =>
     conversation ? session.setConsent(conversation.key, chosen) : setNewConsent(chosen);
   const edit = (clientMessageId: string) => {
-    if (conversation) setText(session.withdraw(conversation.key, clientMessageId));
+    if (!conversation) return;
+    const withdrawn = session.withdraw(conversation.key, clientMessageId);
+    // With its only message the conversation is gone; the text moves to a new one.
+    if (conversation.exchanges.length === 1) void navigate("/", { replace: true, state: withdrawn });
+    else setText(withdrawn);
   };
 
   return (
@@ -89,4 +93,10 @@ export function ChatPane({ conversation, onShowList }: ChatPaneProps) {
       </div>
     </section>
   );
+}
+
+/** The text that was taken out of a conversation on the way here. */
+function useWithdrawnText(): string {
+  const { state } = useLocation();
+  return typeof state === "string" ? state : "";
 }

@@ -5,9 +5,10 @@ import type { ChatTransport, TransportListener } from "./chat-transport.ts";
 
 const ackTimeoutMs = 15_000;
 
-/** @param url origin of the server; empty for the page's own. */
-export function createSocketTransport(url = ""): ChatTransport {
-  const socket: Socket<ChatServerEvents, ChatClientEvents> = io(`${url}/chat`, {
+/** @param visitor the name under which the server keeps this browser's conversations apart from others' */
+export function createSocketTransport(visitor: string): ChatTransport {
+  const socket: Socket<ChatServerEvents, ChatClientEvents> = io("/chat", {
+    auth: { visitor },
     autoConnect: false,
     transports: ["websocket", "polling"],
     reconnectionDelay: 300,

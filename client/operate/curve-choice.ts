@@ -8,10 +8,9 @@ export interface Curve {
 const main: readonly Curve[] = [
   { metric: "reward", title: "Reward" },
   { metric: "klReference", title: "KL to the reference (nats a reply)" },
-  { metric: "loss", title: "Loss" },
-  { metric: "policyLoss", title: "Policy loss" },
+  { metric: "loss", title: "Policy loss" },
   { metric: "clipFraction", title: "Clip fraction" },
-  { metric: "entropy", title: "Entropy (nats)" },
+  { metric: "entropy", title: "Entropy (nats a token)" },
 ];
 
 /** The main curves that the run has, then everything else it reports under its own name. */

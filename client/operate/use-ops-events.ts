@@ -64,6 +64,8 @@ function takeRun(queryClient: QueryClient, run: TrainingRun): void {
   queryClient.setQueryData<TrainingRunDetail>(operateKeys.run(run.id), (detail) => detail && { ...detail, ...run });
   if (run.state === stateBefore) return;
   void queryClient.invalidateQueries({ queryKey: operateKeys.status });
+  // Points that came while the curves were being fetched may be missing from them.
+  void queryClient.invalidateQueries({ queryKey: operateKeys.run(run.id) });
   // A run that ends has made an adapter.
   void queryClient.invalidateQueries({ queryKey: operateKeys.adapters });
 }
