@@ -65,7 +65,7 @@ function emit<K extends OpName>(op: K, emitter: OnnxEmitter, names: readonly str
 /**
  * @param outputs what the graph returns, by name
  * @param locate where each weight's data lies; asked once a weight
- * @throws Error for two different inputs of one name, or a dimension that no input tells
+ * @throws Error for two different leaves of one name, or a leaf named like an output, or a dimension that no input tells
  */
 export function encodeOnnx(
   outputs: Readonly<Record<string, Tensor>>,
@@ -78,8 +78,19 @@ export function encodeOnnx(
   const names = new Map<Tensor, string>();
   const leaves = new Map<string, Tensor>();
   const vectors = new Map<string, string>();
+  // Names given from outside; those of the values between must differ.
+  const given = new Set(Object.keys(outputs));
+  for (const { op, attributes } of order) {
+    if (op !== "input" && op !== "weight") continue;
+    const { name } = attributes as OpAttributes["input" | "weight"];
+    if (Object.hasOwn(outputs, name)) throw new Error(`"${name}" names both a leaf and an output of the graph`);
+    given.add(name);
+  }
   let counter = 0;
-  const fresh = () => `t${counter++}`;
+  function fresh(): string {
+    const name = `t${counter++}`;
+    return given.has(name) ? fresh() : name;
+  }
 
   function addInitializer(name: string, shape: Shape, code: number, fill: (tensor: ProtobufWriter) => void): void {
     graph.message(5, (tensor) => {

@@ -6,7 +6,7 @@ type None = Record<never, never>;
 export interface OpAttributes {
   /** Fed at run time. */
   input: { name: string; shape: Shape; type: ElementType };
-  /** Frozen data held in a file or buffer beside the graph; see `WeightSource`. */
+  /** Frozen data held in a file or buffer beside the graph: see `ExternalLocation` of the ONNX encoder. */
   weight: { name: string; shape: Shape };
   /** Small frozen data written into the graph itself. */
   constant: { data: Float32Array | BigInt64Array; shape: Shape };

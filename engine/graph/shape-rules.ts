@@ -30,6 +30,26 @@ export function broadcastShapes(a: Shape, b: Shape): Shape {
 
 const same: ShapeRule<OpName> = (inputs) => ({ shape: operand(inputs, 0).shape, type: operand(inputs, 0).type });
 
+/** @throws TypeError, RangeError saying which operand should have been what */
+function demand(what: string, tensor: Tensor, type: ElementType, shape: Shape = tensor.shape): void {
+  if (tensor.type !== type) throw new TypeError(`${what} must be ${type}, not ${tensor.type}`);
+  if (formatShape(tensor.shape) !== formatShape(shape)) {
+    throw new RangeError(`${what} must have shape ${formatShape(shape)}, not ${formatShape(tensor.shape)}`);
+  }
+}
+
+const real: ShapeRule<OpName> = (inputs) => {
+  const x = operand(inputs, 0);
+  demand("the operand", x, "float32");
+  return { shape: x.shape, type: "float32" };
+};
+
+/** Works along the last axis, so there must be one. */
+const realRows: ShapeRule<OpName> = (inputs, attributes) => {
+  if (operand(inputs, 0).shape.length === 0) throw new RangeError("the operand must have an axis, but is a scalar");
+  return real(inputs, attributes);
+};
+
 const elementwise: ShapeRule<OpName> = (inputs) => {
   const [a, b] = [operand(inputs, 0), operand(inputs, 1)];
   if (a.type !== b.type) throw new TypeError(`operands are of different types: ${a.type} and ${b.type}`);
@@ -41,16 +61,20 @@ const declared = (shape: Shape, type: ElementType): TypedShape => ({ shape, type
 export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
   input: (_, { shape, type }) => declared(shape, type),
   weight: (_, { shape }) => declared(shape, "float32"),
-  constant: (_, { shape, data }) => declared(shape, data instanceof Float32Array ? "float32" : "int64"),
+  constant: (_, { shape, data }) => {
+    const size = shape.reduce<number>((product, dim) => product * Number(dim), 1);
+    if (size !== data.length) throw new RangeError(`shape ${formatShape(shape)} does not hold ${data.length} values`);
+    return declared(shape, data instanceof Float32Array ? "float32" : "int64");
+  },
   zeros: (_, { shape }) => declared(shape, "float32"),
   stopGradient: same,
-  neg: same,
-  exp: same,
-  log: same,
-  sqrt: same,
-  reciprocal: same,
-  sigmoid: same,
-  tanh: same,
+  neg: real,
+  exp: real,
+  log: real,
+  sqrt: real,
+  reciprocal: real,
+  sigmoid: real,
+  tanh: real,
   add: elementwise,
   sub: elementwise,
   mul: elementwise,
@@ -60,9 +84,12 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
   lessOrEqual: (inputs, attributes) => ({ shape: elementwise(inputs, attributes).shape, type: "bool" }),
   where: (inputs) => {
     const [condition, a, b] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
+    demand("the condition", condition, "bool");
+    demand("the second choice", b, a.type);
     return { shape: broadcastShapes(condition.shape, broadcastShapes(a.shape, b.shape)), type: a.type };
   },
   matmul: (inputs) => {
+    for (const tensor of inputs) demand("a factor", tensor, "float32");
     const [a, b] = [operand(inputs, 0).shape, operand(inputs, 1).shape];
     const [rows, inner] = [a.at(-2), a.at(-1)];
     const [innerB, columns] = [b.at(-2), b.at(-1)];
@@ -95,9 +122,14 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
     }
     return { shape, type: from.type };
   },
-  slice: (inputs, { axis, length }) => {
+  slice: (inputs, { axis, start, length }) => {
     const { shape, type } = operand(inputs, 0);
     const at = normalizeAxis(axis, shape.length);
+    const [size, end] = [shape[at], sumDims(start, length)];
+    const outside = typeof size === "number" && typeof end === "number" && end > size;
+    if (outside || Number(start) < 0 || Number(length) < 0) {
+      throw new RangeError(`cannot take ${length} from ${start} on along axis ${axis} of ${formatShape(shape)}`);
+    }
     return { shape: shape.map((dim, index) => (index === at ? length : dim)), type };
   },
   concat: (inputs, { axis }) => {
@@ -118,26 +150,63 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
     const kept = shape.map((dim, index): Dim | null => (summed.has(index) ? (keepDims ? 1 : null) : dim));
     return { shape: kept.filter((dim): dim is Dim => dim !== null), type };
   },
-  softmax: same,
-  logSoftmax: same,
+  softmax: realRows,
+  logSoftmax: realRows,
   rmsNorm: (inputs) => {
     const [x, weight] = [operand(inputs, 0), operand(inputs, 1)];
-    if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1)) {
-      throw new RangeError(`rmsNorm weight ${formatShape(weight.shape)} does not fit ${formatShape(x.shape)}`);
-    }
+    demand("the operand", x, "float32");
+    demand("the weight", weight, "float32", x.shape.slice(-1));
     return { shape: x.shape, type: x.type };
   },
   rotary: (inputs) => {
     const x = operand(inputs, 0);
-    if (x.shape.length !== 4) throw new RangeError(`rotary takes [batch, heads, time, d], not ${formatShape(x.shape)}`);
+    const [batch, , time, size] = x.shape;
+    if (
+      batch === undefined ||
+      time === undefined ||
+      x.shape.length !== 4 ||
+      typeof size !== "number" ||
+      size % 2 !== 0
+    ) {
+      throw new RangeError(`rotary takes [batch, heads, time, even d], not ${formatShape(x.shape)}`);
+    }
+    const [positions, cosines, sines] = [operand(inputs, 1), operand(inputs, 2), operand(inputs, 3)];
+    demand("positions", positions, "int64", [batch, time]);
+    demand("cosines", cosines, "float32", [cosines.shape[0] ?? 1, size / 2]);
+    demand("sines", sines, "float32", cosines.shape);
     return { shape: x.shape, type: x.type };
   },
   gatherRows: (inputs) => {
     const [table, indices] = [operand(inputs, 0), operand(inputs, 1)];
-    if (indices.type !== "int64") throw new TypeError(`row indices must be int64, not ${indices.type}`);
+    demand("row indices", indices, "int64");
+    if (table.shape.length === 0) throw new RangeError("a scalar has no rows");
     return { shape: [...indices.shape, ...table.shape.slice(1)], type: table.type };
   },
-  scatterAddRows: (inputs) => same(inputs, {}),
-  tokenLogProbs: (inputs) => ({ shape: operand(inputs, 0).shape.slice(0, -1), type: "float32" }),
-  addAtToken: same,
+  scatterAddRows: (inputs) => {
+    const [base, indices, updates] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
+    const count = updates.shape[0] ?? 1;
+    demand("row indices", indices, "int64", [count]);
+    demand("updates", updates, base.type, [count, ...base.shape.slice(1)]);
+    return { shape: base.shape, type: base.type };
+  },
+  tokenLogProbs: (inputs) => {
+    const [logits, tokens] = [operand(inputs, 0), operand(inputs, 1)];
+    const [rows, vocabulary] = logits.shape;
+    if (rows === undefined || vocabulary === undefined || logits.shape.length !== 2) {
+      throw new RangeError(`logits must be [n, vocabulary], not ${formatShape(logits.shape)}`);
+    }
+    demand("logits", logits, "float32");
+    demand("tokens", tokens, "int64", [rows]);
+    return { shape: [rows], type: "float32" };
+  },
+  addAtToken: (inputs) => {
+    const [x, tokens, updates] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
+    const [rows] = x.shape;
+    if (rows === undefined || x.shape.length !== 2) {
+      throw new RangeError(`the operand must be [n, vocabulary], not ${formatShape(x.shape)}`);
+    }
+    demand("tokens", tokens, "int64", [rows]);
+    demand("updates", updates, x.type, [rows]);
+    return { shape: x.shape, type: x.type };
+  },
 };

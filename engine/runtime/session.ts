@@ -1,6 +1,6 @@
 /** The one place that touches onnxruntime: an encoded graph becomes something that can be run. */
 import * as ort from "onnxruntime-node";
-import { encodeOnnx, type ExternalLocation } from "../graph/onnx-encode.ts";
+import { type ExternalLocation, encodeOnnx } from "../graph/onnx-encode.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 export interface HostTensor {
