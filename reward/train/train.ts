@@ -1,0 +1,108 @@
+/**
+ * Trains the embedded toxicity classifier from the public data sets and writes its folder:
+ *
+ *     node reward/train/train.ts --data DIR --out models/toxicity-small [--seed 1] [--epochs 2]
+ *
+ * DIR holds the folders named in datasets/. A run takes a few minutes of one core and repeats exactly with its seed.
+ * Nothing of `perspective_scored` is read here: it is for evaluation only.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { decodeBfloat16, encodeBfloat16 } from "../../engine/checkpoint/float16.ts";
+import type { ClassifierShape } from "../classifier/config.ts";
+import { combineViews, textViews } from "../classifier/views.ts";
+import { writeClassifierFolder } from "../classifier/write-folder.ts";
+import { textFeatures } from "../text/features.ts";
+import { type Calibration, type CalibrationPoint, fitPlatt } from "./calibrate.ts";
+import { type Example, heads, loadExamples } from "./examples.ts";
+import { initialParameters, Network, type Parameters } from "./network.ts";
+import { seededRandom } from "./random.ts";
+import { defaultTrainingOptions, trainClassifier } from "./training-loop.ts";
+
+const shape: ClassifierShape = {
+  wideBuckets: 2 ** 18,
+  embeddingBuckets: 2 ** 16,
+  windowWords: 64,
+  embeddingSize: 32,
+  filters: 64,
+  hiddenSize: 32,
+  heads: [...heads],
+};
+
+/** Sources whose labels mean what a probability should mean, each of equal weight in the calibration. */
+const calibrationSources = ["jigsaw", "real-toxicity-prompts", "paradetox", "hate", "counter-narrative", "dialogue"];
+
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: "string" },
+    out: { type: "string" },
+    seed: { type: "string", default: "1" },
+    epochs: { type: "string", default: `${defaultTrainingOptions.epochs}` },
+  },
+});
+if (flags.data === undefined || flags.out === undefined) throw new Error("usage: train.ts --data DIR --out FOLDER");
+const seed = Number(flags.seed);
+const options = { ...defaultTrainingOptions, epochs: Number(flags.epochs) };
+const started = performance.now();
+const log = (event: Record<string, unknown>) => {
+  const entry = { seconds: Math.round((performance.now() - started) / 1000), ...event };
+  history.push(entry);
+  console.log(JSON.stringify(entry));
+};
+const history: Record<string, unknown>[] = [];
+
+const random = seededRandom(seed);
+const examples = loadExamples(flags.data, random);
+const texts = examples
+  .filter((example) => example.split === "train")
+  .map(({ text, source, targets }) => ({ source, targets, windows: textFeatures(text, shape).slice(0, 1) }))
+  .filter(({ windows }) => windows.length > 0);
+const counts = Object.groupBy(texts, (text) => text.source);
+log({
+  event: "loaded",
+  texts: Object.fromEntries(Object.entries(counts).map(([source, list]) => [source, list?.length])),
+});
+
+const network = new Network(shape, initialParameters(shape, random));
+trainClassifier(network, texts, options, random, (epoch, loss) => {
+  log({ event: "epoch", epoch, loss: Number(loss.toFixed(5)) });
+});
+const stored = roundToBfloat16(network.parameters);
+const calibration = calibrate(new Network(shape, stored), examples);
+log({ event: "calibrated", calibration });
+const bytes = writeClassifierFolder(flags.out, { name: "toxicity-small", shape, parameters: stored, calibration });
+log({ event: "written", megabytes: bytes / 1e6 });
+writeFileSync(
+  join(flags.out, "training.json"),
+  `${JSON.stringify({ seed, options, history }, null, 2)}
+`,
+);
+
+/** Weights are stored in 16 bits; calibrating the rounded ones makes the folder exact. */
+function roundToBfloat16(parameters: Parameters): Parameters {
+  const entries = Object.entries(parameters).map(([name, values]) => [name, decodeBfloat16(encodeBfloat16(values))]);
+  return Object.fromEntries(entries) as Parameters;
+}
+
+function calibrate(trained: Network, all: readonly Example[]): Calibration[] {
+  const heldOut = all
+    .filter((example) => example.split === "validation" && calibrationSources.includes(example.source))
+    .map((example) => {
+      const { whole, sentences } = textViews(example.text, shape);
+      const rows = [whole, sentences].map((windows) => windows.map((window) => [...trained.forward(window)]));
+      return { ...example, rows };
+    })
+    .filter(({ rows }) => rows[0]?.length !== 0);
+  return heads.map((head, k) => {
+    const points: (CalibrationPoint & { source: string })[] = heldOut.flatMap(({ source, targets, rows }) => {
+      const target = targets[head];
+      if (target === undefined) return [];
+      const [whole = [], sentences = []] = rows.map((list) => list.map((row) => row[k] as number));
+      return [{ source, raw: combineViews(whole, sentences), target, weight: 1 }];
+    });
+    const sizes = Object.groupBy(points, (point) => point.source);
+    for (const point of points) point.weight = 1000 / (sizes[point.source]?.length ?? 1);
+    return fitPlatt(points);
+  });
+}
