@@ -4,6 +4,8 @@ import { basename, join } from "node:path";
 import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
 import type { LoraAdapter } from "../engine/lora/adapter.ts";
 import { writePeftAdapter } from "../engine/lora/peft.ts";
+import type { LoraScorer } from "./lora-scorer.ts";
+import type { TokenSequence } from "./token-sequences.ts";
 
 /** One sequence as the finished adapter scores it, so that a server can tell whether it serves this adapter. */
 export interface AdapterProbe {
@@ -44,4 +46,18 @@ export function writeAdapterFolder(
   rmSync(folder, { recursive: true, force: true });
   renameSync(partial, folder);
   return sha256;
+}
+
+/** @param scorer of the adapter's shape */
+export async function probeOf(
+  scorer: LoraScorer,
+  adapter: LoraAdapter,
+  { promptTokens, replyTokens }: TokenSequence,
+): Promise<AdapterProbe> {
+  const [scores] = await scorer.score(adapter, [{ promptTokens, replyTokens, temperature: 1 }]);
+  return {
+    tokens: [...promptTokens, ...replyTokens],
+    from: promptTokens.length,
+    logProbs: [...(scores?.logProbs ?? [])],
+  };
 }

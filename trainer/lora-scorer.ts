@@ -1,5 +1,5 @@
 /** What the adapted model makes of replies that are already there. */
-import { entropy, scoringExpressions } from "../engine/architectures/scoring-graph.ts";
+import { scoringExpressions } from "../engine/architectures/scoring-graph.ts";
 import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
 import * as ops from "../engine/graph/ops.ts";
 import type { LoraAdapter, LoraShape } from "../engine/lora/adapter.ts";
@@ -18,8 +18,6 @@ export interface SequenceScores {
   logProbs: Float32Array;
   /** Last hidden states that predict the reply tokens, one row after another [reply tokens, hidden]. */
   hidden: Float32Array;
-  /** Entropy (nats) of the distribution at each reply token, at the same temperature. */
-  entropy: Float32Array;
 }
 
 export interface LoraScorer {
@@ -39,10 +37,7 @@ export async function createLoraScorer(
   const { logits, hidden } = scoringExpressions(architecture, context);
   const scaled = ops.mul(logits, ops.input("inverseTemperatures", ["targets", 1]));
   const logProbs = ops.tokenLogProbs(scaled, ops.input("targets", ["targets"], "int64"));
-  const session = await createSession(
-    { logProbs, hidden, entropy: entropy(scaled) },
-    { threads: options.threads, ...frozenWeights(checkpoint) },
-  );
+  const session = await createSession({ logProbs, hidden }, { threads: options.threads, ...frozenWeights(checkpoint) });
   return {
     async score(adapter, sequences) {
       const { feeds, targets, spans } = packSequences(sequences);
@@ -58,7 +53,6 @@ export async function createLoraScorer(
       return spans.map(({ start, end }) => ({
         logProbs: floats(result.logProbs).slice(start, end),
         hidden: floats(result.hidden).slice(start * width, end * width),
-        entropy: floats(result.entropy).slice(start, end),
       }));
     },
     dispose: () => session.dispose(),

@@ -8,7 +8,7 @@ import { appendFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Checkpoint, readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { freshAdapter, type LoraAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
-import { type AdapterOrigin, writeAdapterFolder } from "../adapter-folder.ts";
+import { type AdapterOrigin, probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
 import { lengthBuckets } from "../length-buckets.ts";
 import { matricesOf } from "../lora-graph.ts";
@@ -88,15 +88,6 @@ export async function replyLoss(
     }
   }
   return sum / count;
-}
-
-async function probeOf(scorer: LoraScorer, adapter: LoraAdapter, sequence: TokenSequence) {
-  const [scores] = await scorer.score(adapter, [{ ...sequence, temperature: 1 }]);
-  return {
-    tokens: [...sequence.promptTokens, ...sequence.replyTokens],
-    from: sequence.promptTokens.length,
-    logProbs: [...(scores?.logProbs ?? [])],
-  };
 }
 
 /** All batches of all epochs, in the order they are trained on. */

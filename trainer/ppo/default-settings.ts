@@ -1,0 +1,56 @@
+/** What a PPO run does unless its job says otherwise, and why. */
+import type { PpoSettings } from "../contract.ts";
+
+export const defaultPpoSettings: PpoSettings = {
+  // Logged data goes stale with every use: two looks at most, guarded by `earlyStopKl`.
+  epochs: 2,
+  batchSize: 16,
+  // About ten times what full fine-tuning takes, as usual for LoRA, and for a small model, whose rates are higher.
+  learningRate: 5e-4,
+  // Schulman et al. 2017.
+  clipRange: 0.2,
+  // AReaL (2025): keeps most of the correction and bounds its variance.
+  maxImportanceWeight: 2,
+  maxStaleness: 4,
+  // A reply is short and its reward comes at the end: nothing to discount.
+  gamma: 1,
+  lambda: 0.95,
+  // Rewards lie within about one of each other; a reply that drifts by 1 nat pays a twentieth of that.
+  klCoefficient: 0.05,
+  // Nats a reply within one run. Runs follow one another, so each may move a little only.
+  klTarget: 3,
+  // In exchanges: the coefficient changes by at most a fifth after so many.
+  klHorizon: 512,
+  // Nats a token, a few times what a sound step does.
+  earlyStopKl: 0.05,
+  maxGradientNorm: 1,
+  valueWarmupSteps: 50,
+  rank: 32,
+  alpha: 32,
+  seed: 1,
+};
+
+/** Choices that a job cannot change. */
+export const fixedPpoSettings = {
+  /** Optimizer steps that share one recomputation of old log-probs, values and advantages. */
+  minibatchesPerBatch: 2,
+  /** Padded tokens that are differentiated at once; a longer minibatch is summed up piece by piece. */
+  tokensPerPass: 2048,
+  /** Values may move by this much from what they were when the batch began. */
+  valueClipRange: 0.2,
+  valueLearningRate: 1e-3,
+  /** Log-ratios are cut here before exp, so that one odd token cannot overflow. */
+  maxLogRatio: 20,
+  /**
+   * Mean |log(old/behaviour)| a token, nats, beyond which a reply was not written by anything like this policy.
+   * Top-p 0.95 explains 0.05, four versions of drift a few tenths.
+   */
+  maxSequenceLogRatio: 1,
+  /** Taken off the reward of a reply that never ended, so that rambling does not pay. */
+  missingEndPenalty: 0.25,
+  /** Weight of the entropy in the loss; 0 leaves it out. Sampling at a temperature keeps replies diverse enough. */
+  entropyCoefficient: 0,
+  adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
+  /** LoRA on every linear layer of a Llama block when no parent adapter decides. */
+  targetModules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+};

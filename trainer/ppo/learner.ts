@@ -1,0 +1,86 @@
+/** What a PPO run changes: the policy's LoRA matrices, the value head and the optimizer's moments of both. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Architecture } from "../../engine/architectures/architecture.ts";
+import { freshAdapter, type LoraAdapter } from "../../engine/lora/adapter.ts";
+import { readPeftAdapter } from "../../engine/lora/peft.ts";
+import type { PpoSettings, TrainingJob } from "../contract.ts";
+import { matricesOf } from "../lora-graph.ts";
+import type { AdamState } from "../optimizer/adamw.ts";
+import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
+import { seededRandom } from "../pretrain/shuffle.ts";
+import { TrainerError } from "../trainer-error.ts";
+import { fixedPpoSettings } from "./default-settings.ts";
+import type { PpoPass } from "./ppo-graph.ts";
+import { createValueHead, type ValueHead } from "./value-head.ts";
+
+export interface Learner {
+  policy: LoraAdapter;
+  /** The policy's own arrays, by name. */
+  matrices: Map<string, Float32Array>;
+  moments: Map<string, AdamState>;
+  head: ValueHead;
+  headMoments: Map<string, AdamState>;
+}
+
+/**
+ * The adapter that a run continues from, or a fresh one that changes nothing yet.
+ *
+ * @throws TrainerError `wrong_parent` when its file is not the one that the job names, CheckpointError when it does not fit
+ */
+export function startingAdapter(
+  { parentAdapter }: Pick<TrainingJob, "parentAdapter">,
+  architecture: Architecture,
+  { rank, alpha, seed }: PpoSettings,
+): LoraAdapter {
+  if (parentAdapter === null) {
+    const shape = { rank, alpha, targetModules: fixedPpoSettings.targetModules, rankStabilized: false };
+    return freshAdapter(architecture, shape, seededRandom(seed));
+  }
+  const adapter = readPeftAdapter(parentAdapter.folder, architecture);
+  const file = join(parentAdapter.folder, "adapter_model.safetensors");
+  const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
+  if (sha256 !== parentAdapter.sha256) {
+    throw new TrainerError("wrong_parent", `${file}: has sha256 ${sha256}, the job continues ${parentAdapter.sha256}`);
+  }
+  return adapter;
+}
+
+/** @param start is copied and stays what it was */
+export function createLearner(start: LoraAdapter, hiddenSize: number): Learner {
+  const copies = [...start.matrices].map(([name, { a, b }]) => [name, { a: a.slice(), b: b.slice() }] as const);
+  const policy = { shape: start.shape, matrices: new Map(copies) };
+  const matrices = matricesOf(policy);
+  const head = createValueHead(hiddenSize);
+  return { policy, matrices, moments: createAdamStates(matrices), head, headMoments: createAdamStates(head) };
+}
+
+/** All arrays of a learner under the names that a checkpoint keeps them by. */
+export function learnerTensors({ matrices, moments, head, headMoments }: Learner): Map<string, Float32Array> {
+  const named = new Map<string, Float32Array>();
+  for (const [name, data] of checkpointTensors(matrices, moments)) named.set(`policy:${name}`, data);
+  for (const [name, data] of checkpointTensors(head, headMoments)) named.set(`value:${name}`, data);
+  return named;
+}
+
+/**
+ * One optimizer step of policy and value head, each with its own rate and clipping.
+ *
+ * @param counts steps done before, of each; they are counted up
+ * @returns the norm of the policy's gradient before clipping
+ */
+export function improve(
+  learner: Learner,
+  pass: PpoPass,
+  counts: { updates: number; valueUpdates: number },
+  { learningRate, maxGradientNorm: maxNorm }: PpoSettings,
+): number {
+  const { adam, valueLearningRate } = fixedPpoSettings;
+  counts.updates += 1;
+  counts.valueUpdates += 1;
+  const valueOptions = { ...adam, maxNorm, learningRate: valueLearningRate };
+  clippedAdamWStep(learner.head, pass.valueGradients, learner.headMoments, counts.valueUpdates, valueOptions);
+  const policyOptions = { ...adam, maxNorm, learningRate };
+  return clippedAdamWStep(learner.matrices, pass.loraGradients, learner.moments, counts.updates, policyOptions);
+}

@@ -1,0 +1,49 @@
+/**
+ * The trainer process: `node trainer/worker.ts job.json`.
+ *
+ * Reports over IPC where it was given a channel, and in `metrics.jsonl` of the job's folder always. Exit code 0: the
+ * adapter is in `<outputDir>/adapter`. 1: failed, and the last event says why. 75: stopped by SIGTERM or SIGINT; started
+ * again with the same job it goes on.
+ */
+import { mkdirSync } from "node:fs";
+import { availableParallelism, constants, getPriority, setPriority } from "node:os";
+import type { TrainingEvent } from "./contract.ts";
+import { ppo } from "./ppo/ppo.ts";
+import { readJob } from "./read-job.ts";
+import { createRunReporter } from "./run-reporter.ts";
+
+const resumable = 75;
+
+function send(event: TrainingEvent): void {
+  if (process.connected) process.send?.(event);
+}
+
+async function main(jobFile: string): Promise<number> {
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
+  // Chats come first. Who started us may have lowered it further, and going back up is forbidden.
+  const { PRIORITY_LOW } = constants.priority;
+  if (getPriority() < PRIORITY_LOW) setPriority(PRIORITY_LOW);
+  const job = readJob(jobFile);
+  mkdirSync(job.outputDir, { recursive: true });
+  const reporter = createRunReporter(job, send);
+  try {
+    const threads = Math.min(job.threads, availableParallelism());
+    return (await ppo({ ...job, threads }, reporter, stop.signal)) ? 0 : resumable;
+  } catch (error) {
+    const { code = "failed", message, stack } = error as Error & { code?: string };
+    process.stderr.write(`${stack}\n`);
+    reporter.failed({ code, message });
+    return 1;
+  }
+}
+
+const [jobFile] = process.argv.slice(2);
+if (jobFile === undefined) {
+  process.stderr.write("Usage: node trainer/worker.ts job.json\n");
+  process.exitCode = 2;
+} else {
+  process.exitCode = await main(jobFile);
+}
+// Closing the channel after what was sent through it lets the process end by itself.
+if (process.connected) process.disconnect();
