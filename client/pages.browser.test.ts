@@ -84,7 +84,7 @@ describe.runIf(missing.length === 0)("the pages in a browser", { timeout: 60_000
     await browser?.close();
     if (server) await stopServer(server);
     rmSync(dataDir, { recursive: true, force: true });
-  });
+  }, 60_000);
 
   beforeEach(async () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 800 }, baseURL: server.url });
