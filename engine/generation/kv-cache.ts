@@ -1,0 +1,118 @@
+/** Keys and values of the sequences in work: a slot each, contiguous, so that the first slots are a view, not a copy. */
+import type { HostTensor } from "../runtime/session.ts";
+
+export interface KvCacheLayout {
+  layers: number;
+  keyValueHeads: number;
+  headSize: number;
+  /** Longest sequence (tokens). */
+  contextLength: number;
+}
+
+/** One layer's keys or values, [slots, key/value heads, capacity, head size]. */
+type Block = Float32Array;
+
+const smallestCapacity = 128;
+
+export class KvCache {
+  readonly #layout: KvCacheLayout;
+  /** Keys and values of layer 0, of layer 1, and so on. */
+  #blocks: Block[] = [];
+  #slots = 0;
+  #capacity = 0;
+
+  constructor(layout: KvCacheLayout) {
+    this.#layout = layout;
+  }
+
+  /** Tokens that a slot can hold as it is. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#blocks.reduce((sum, block) => sum + block.byteLength, 0);
+  }
+
+  /**
+   * Makes room for `slots` sequences of `length` tokens, in steps of powers of two; what is there stays.
+   * @throws RangeError beyond the context length
+   */
+  reserve(slots: number, length: number): void {
+    const { layers, keyValueHeads, headSize, contextLength } = this.#layout;
+    if (length > contextLength) throw new RangeError(`${length} tokens do not fit a context of ${contextLength}`);
+    if (slots <= this.#slots && length <= this.#capacity) return;
+    const newSlots = Math.max(this.#slots, 2 ** Math.ceil(Math.log2(slots)));
+    const bucket = Math.max(smallestCapacity, 2 ** Math.ceil(Math.log2(length)));
+    const newCapacity = Math.max(this.#capacity, Math.min(contextLength, bucket));
+    const before = this.#capacity * headSize;
+    this.#blocks = Array.from({ length: 2 * layers }, (_, index) => {
+      const block = new Float32Array(newSlots * keyValueHeads * newCapacity * headSize);
+      const old = this.#blocks[index];
+      for (let head = 0; old !== undefined && head < this.#slots * keyValueHeads; head++) {
+        block.set(old.subarray(head * before, (head + 1) * before), head * newCapacity * headSize);
+      }
+      return block;
+    });
+    this.#slots = newSlots;
+    this.#capacity = newCapacity;
+  }
+
+  /** Views of `count` slots from `first` on, [count, key/value heads, capacity, head size]. */
+  view(layer: number, first: number, count: number): { keys: HostTensor; values: HostTensor } {
+    const { keyValueHeads, headSize } = this.#layout;
+    const shape = [count, keyValueHeads, this.#capacity, headSize];
+    const size = keyValueHeads * this.#capacity * headSize;
+    const cut = (block: Block) => ({ data: block.subarray(first * size, (first + count) * size), shape });
+    return { keys: cut(this.#block(2 * layer)), values: cut(this.#block(2 * layer + 1)) };
+  }
+
+  /**
+   * Writes one row of a step's new keys and values, [rows, key/value heads, time, head size], behind the `start` tokens
+   * that the slot holds.
+   */
+  append(
+    { slot, start, layer }: { slot: number; start: number; layer: number },
+    step: { keys: Float32Array; values: Float32Array },
+    { row, time }: { row: number; time: number },
+  ): void {
+    const { keyValueHeads, headSize } = this.#layout;
+    const size = time * headSize;
+    for (const [block, rows] of [
+      [this.#block(2 * layer), step.keys],
+      [this.#block(2 * layer + 1), step.values],
+    ] as const) {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const from = (row * keyValueHeads + head) * size;
+        const to = ((slot * keyValueHeads + head) * this.#capacity + start) * headSize;
+        block.set(rows.subarray(from, from + size), to);
+      }
+    }
+  }
+
+  /** Copies the first `length` tokens of one slot over another, to close the gap of a sequence that left. */
+  move(from: number, to: number, length: number): void {
+    const { keyValueHeads, headSize } = this.#layout;
+    const stride = this.#capacity * headSize;
+    for (const block of this.#blocks) {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const source = (from * keyValueHeads + head) * stride;
+        block.copyWithin((to * keyValueHeads + head) * stride, source, source + length * headSize);
+      }
+    }
+  }
+
+  /** Gives all memory back. */
+  clear(): void {
+    this.#blocks = [];
+    this.#slots = 0;
+    this.#capacity = 0;
+  }
+
+  #block(index: number): Block {
+    const block = this.#blocks[index];
+    if (block === undefined) throw new RangeError(`the cache has no block ${index}; was room reserved?`);
+    return block;
+  }
+}

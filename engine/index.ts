@@ -1,0 +1,39 @@
+/** The engine: a checkpoint folder becomes something that can be talked to. */
+import { availableParallelism } from "node:os";
+import { readArchitecture } from "./checkpoint/config.ts";
+import { EngineClient } from "./generation/engine-client.ts";
+import { loadTokenizer } from "./tokenizer/tokenizer.ts";
+import type { Engine } from "./types.ts";
+
+export interface EngineOptions {
+  /** Checkpoint folder: config.json, tokenizer.json, tokenizer_config.json, model.safetensors. */
+  modelDir: string;
+  /** Threads of one matrix product, at least 1. Default: 2, or 1 where there is only one processor. */
+  threads?: number;
+  /** Replies written at a time; further requests wait. Default 8. */
+  maxConcurrent?: number;
+  /** Requests that may wait; further ones are refused as busy. Default 64. */
+  maxQueue?: number;
+}
+
+/** Starts an engine in its own thread. @throws CheckpointError naming the file and what is wrong with it */
+export async function createEngine({
+  modelDir,
+  threads = Math.min(2, availableParallelism()),
+  maxConcurrent = 8,
+  maxQueue = 64,
+}: EngineOptions): Promise<Engine> {
+  for (const [name, value, least] of [
+    ["threads", threads, 1],
+    ["maxConcurrent", maxConcurrent, 1],
+    ["maxQueue", maxQueue, 0],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
+    }
+  }
+  const { vocabularySize } = readArchitecture(modelDir);
+  return EngineClient.start({ modelDir, threads, maxConcurrent, maxQueue }, () =>
+    loadTokenizer(modelDir, vocabularySize),
+  );
+}
