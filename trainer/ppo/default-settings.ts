@@ -15,7 +15,7 @@ export const defaultPpoSettings: PpoSettings = {
   // A reply is short and its reward comes at the end: nothing to discount.
   gamma: 1,
   lambda: 0.95,
-  // Rewards lie within about one of each other; a reply that drifts by 1 nat pays a twentieth of that.
+  // In standard deviations of the reward: a reply that drifts by 1 nat pays a twentieth of one.
   klCoefficient: 0.05,
   // Nats a reply within one run. Runs follow one another, so each may move a little only.
   klTarget: 3,
@@ -36,7 +36,7 @@ export const fixedPpoSettings = {
   minibatchesPerBatch: 2,
   /** Padded tokens that are differentiated at once; a longer minibatch is summed up piece by piece. */
   tokensPerPass: 2048,
-  /** Values may move by this much from what they were when the batch began. */
+  /** Values may move by this much from what they were when the batch began, in standard deviations of the reward. */
   valueClipRange: 0.2,
   valueLearningRate: 1e-3,
   /** Log-ratios are cut here before exp, so that one odd token cannot overflow. */
@@ -46,7 +46,7 @@ export const fixedPpoSettings = {
    * Top-p 0.95 explains 0.05, four versions of drift a few tenths.
    */
   maxSequenceLogRatio: 1,
-  /** Taken off the reward of a reply that never ended, so that rambling does not pay. */
+  /** Taken off the reward of a reply that never ended, in its standard deviations, so that rambling does not pay. */
   missingEndPenalty: 0.25,
   /** Weight of the entropy in the loss; 0 leaves it out. Sampling at a temperature keeps replies diverse enough. */
   entropyCoefficient: 0,

@@ -90,6 +90,7 @@ export function splitByDistance(
 export interface ExperienceOptions {
   gamma: number;
   lambda: number;
+  rewardScale: number;
   klCoefficient: number;
   missingEndPenalty: number;
   maxImportanceWeight: number;

@@ -12,7 +12,7 @@ import { nextKlCoefficient } from "./kl-controller.ts";
 import { klEstimates } from "./kl-estimates.ts";
 import { clippedValueLoss, policyLoss } from "./ppo-loss.ts";
 import { explainedVariance, policyChange } from "./ppo-metrics.ts";
-import { tokenRewards } from "./token-rewards.ts";
+import { rewardScale, tokenRewards } from "./token-rewards.ts";
 import { createValueHead, fitValueHead, predictValues } from "./value-head.ts";
 
 const array = (values: Iterable<number>) => Float32Array.from(values);
@@ -46,15 +46,22 @@ describe("advantages", () => {
 });
 
 describe("token rewards", () => {
-  const options = { klCoefficient: 0.5, missingEndPenalty: 0.25 };
+  const options = { rewardScale: 0.5, klCoefficient: 0.5, missingEndPenalty: 0.25 };
   const [old, reference] = [array([-1, -2, -3]), array([-2, -2, -1])];
 
   it("pay for the log-ratio to the reference, and earn the reply's reward at its last token", () => {
-    expect([...tokenRewards({ reward: 2, ended: true }, old, reference, options)]).toEqual([-0.5, 0, 3]);
+    expect([...tokenRewards({ reward: 2, ended: true }, old, reference, options)]).toEqual([-0.5, 0, 2]);
   });
 
   it("are less for a reply that never ended", () => {
-    expect([...tokenRewards({ reward: 2, ended: false }, old, reference, options)]).toEqual([-0.5, 0, 2.75]);
+    expect([...tokenRewards({ reward: 2, ended: false }, old, reference, options)]).toEqual([-0.5, 0, 1.75]);
+  });
+});
+
+describe("the reward scale", () => {
+  it("is one over the standard deviation, and 1 where there is none", () => {
+    expect(rewardScale([1, 5])).toBe(0.5);
+    expect(rewardScale([3, 3, 3])).toBe(1);
   });
 });
 

@@ -8,6 +8,7 @@
  *   Truncation by top-p or top-k and repetition penalties are not modelled; see importance-weights.ts.
  * - The reference of the KL penalty is the adapter that the run continues from, frozen (the base model when there is
  *   none), so the anchor moves on from run to run.
+ * - Rewards are divided by their standard deviation in the snapshot, so that settings fit any reward model.
  * - The critic is linear on the policy's hidden states, which it does not change.
  * - A reply cut by a length limit counts as ended, with a penalty.
  */
@@ -28,6 +29,7 @@ import { refuseNonFinite } from "./non-finite.ts";
 import { createPpoGraph, differentiate } from "./ppo-graph.ts";
 import { batchMetrics, mean, policyChange } from "./ppo-metrics.ts";
 import { type LoggedReply, readSnapshot } from "./snapshot.ts";
+import { rewardScale } from "./token-rewards.ts";
 import { fitValueHead } from "./value-head.ts";
 
 /** Fewer replies than this teach nothing but noise. */
@@ -68,6 +70,8 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
     const reasons = Object.entries(discarded).map(([reason, count]) => `, ${count} left out (${reason})`);
     throw new TrainerError("too_few_exchanges", `only ${replies.length} replies to train on${reasons.join("")}`);
   }
+  const rewards = replies.map(({ reward }) => reward);
+  const scale = rewardScale(rewards);
   const batches = batchesOf(replies, settings);
   const steps = batches.reduce((sum, batch) => sum + stepsOf(batch.length, settings), 0);
 
@@ -90,7 +94,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
       // Old log-probs are computed anew for each batch, as the policy has moved; then what each token was worth.
       const scored = await scoreBatch(scorer, learner.policy, reference, batch);
       const { kept, rejected } = splitByDistance(scored, fixedPpoSettings.maxSequenceLogRatio);
-      const options = { ...fixedPpoSettings, ...settings, klCoefficient: progress.klCoefficient };
+      const options = { ...fixedPpoSettings, ...settings, rewardScale: scale, klCoefficient: progress.klCoefficient };
       if (progress.valueUpdates === 0 && kept.length > 0) {
         // The actor stands still until the critic has a first idea: the plain rewards to come (lambda 1, values 0).
         const targets = valueTargets(kept, learner.head, { ...options, lambda: 1 });
@@ -104,7 +108,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
       }
       const experiences = toExperience(kept, learner.head, options);
       const measured = {
-        rewardMean: mean(replies.map(({ reward }) => reward)),
+        rewardMean: mean(rewards),
         ...batchMetrics(experiences, settings.maxImportanceWeight),
         klCoefficient: progress.klCoefficient,
         rejectedReplies: rejected,
