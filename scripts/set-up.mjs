@@ -48,9 +48,11 @@ function run(what, command, args, options = {}) {
 
 export function ensureDependencies() {
   if (areDependenciesFresh()) return;
-  const args = ["ci", "--include=dev", "--no-audit", "--no-fund"];
+  // Not `npm ci`: it refuses a lock file that leaves out the optional packages of other platforms, as npm writes it.
+  // With --no-save the lock file is followed and left as it is.
+  const args = ["install", "--no-save", "--include=dev", "--no-audit", "--no-fund"];
   const npm = process.env.npm_execpath;
-  const what = "Installing the dependencies (npm ci)…";
+  const what = "Installing the dependencies (npm install)…";
   if (npm?.endsWith(".js")) run(what, process.execPath, [npm, ...args]);
   else run(what, "npm", args, { shell: process.platform === "win32" });
 }

@@ -80,6 +80,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     return {
       url,
       async close() {
+        log.info("shutting down");
         door.shut();
         await free();
       },
