@@ -34,12 +34,14 @@ export function readCheckpoint(folder: string): Checkpoint {
       );
     }
     const data = readTensor(file, name);
+    if (!data.every(Number.isFinite)) throw new CheckpointError(`${path}: tensor ${name} holds NaN or infinity`);
     weights.set(name, data);
     parameters += data.length;
   }
-  const extra = [...file.tensors.keys()].find(
-    (name) => !architecture.parameters.has(name) && name !== "lm_head.weight",
-  );
+  // Files may keep a copy of tied embeddings, and older ones the rotary frequencies; neither says anything new.
+  const known = (name: string) =>
+    architecture.parameters.has(name) || name === "lm_head.weight" || name.endsWith(".rotary_emb.inv_freq");
+  const extra = [...file.tensors.keys()].find((name) => !known(name));
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} belongs to no ${architecture.name}`);
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");
   return { folder, architecture, weights, parameters, sha256 };

@@ -5,18 +5,25 @@ import type { Architecture } from "../architectures/architecture.ts";
 import { type LlamaConfig, llama } from "../architectures/llama.ts";
 import { CheckpointError } from "../types.ts";
 
+/** Far beyond any model, so that a damaged number is named here instead of exhausting memory later. */
+const largestSize = 2 ** 22;
+const limits: Readonly<Record<string, number>> = { num_hidden_layers: 1024 };
+
 function llamaConfig(path: string, config: Record<string, unknown>): LlamaConfig {
   const size = (key: string, fallback?: number): number => {
     const value = config[key] ?? fallback;
-    if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
-      throw new CheckpointError(`${path}: ${key} must be a positive whole number, not ${JSON.stringify(config[key])}`);
+    const most = limits[key] ?? largestSize;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > most) {
+      throw new CheckpointError(
+        `${path}: ${key} must be a whole number from 1 to ${most}, not ${JSON.stringify(value)}`,
+      );
     }
     return value;
   };
-  const real = (key: string, fallback: number): number => {
+  const real = (key: string, fallback: unknown): number => {
     const value = config[key] ?? fallback;
     if (typeof value !== "number" || !(value > 0)) {
-      throw new CheckpointError(`${path}: ${key} must be a positive number, not ${JSON.stringify(config[key])}`);
+      throw new CheckpointError(`${path}: ${key} must be a positive number, not ${JSON.stringify(value)}`);
     }
     return value;
   };
@@ -24,16 +31,24 @@ function llamaConfig(path: string, config: Record<string, unknown>): LlamaConfig
     const value = config[key] ?? fallback;
     if (value !== wanted) throw new CheckpointError(`${path}: ${key} = ${JSON.stringify(value)} is not supported`);
   };
+  const flag = (key: string): boolean => {
+    const value = config[key] ?? false;
+    if (typeof value !== "boolean") {
+      throw new CheckpointError(`${path}: ${key} must be true or false, not ${JSON.stringify(value)}`);
+    }
+    return value;
+  };
   must("hidden_act", "silu");
   must("attention_bias", false);
   must("mlp_bias", false);
+  must("partial_rotary_factor", 1);
   if (config.rope_scaling != null) must("rope_scaling", null);
+  if (config.quantization_config != null) must("quantization_config", null);
   // Newer transformers write rope_parameters instead of rope_theta.
   const rope = (config.rope_parameters ?? {}) as Record<string, unknown>;
-  if ((rope.rope_type ?? "default") !== "default") {
-    throw new CheckpointError(`${path}: rope_type = ${JSON.stringify(rope.rope_type)} is not supported`);
+  if ((rope.rope_type ?? "default") !== "default" || (rope.partial_rotary_factor ?? 1) !== 1) {
+    throw new CheckpointError(`${path}: rope_parameters = ${JSON.stringify(rope)} is not supported`);
   }
-  if (typeof rope.rope_theta === "number" && config.rope_theta === undefined) config.rope_theta = rope.rope_theta;
 
   const hiddenSize = size("hidden_size");
   const heads = size("num_attention_heads");
@@ -56,8 +71,8 @@ function llamaConfig(path: string, config: Record<string, unknown>): LlamaConfig
     headSize,
     contextLength: size("max_position_embeddings", 2048),
     rmsNormEpsilon: real("rms_norm_eps", 1e-6),
-    ropeTheta: real("rope_theta", 10_000),
-    tiedEmbeddings: config.tie_word_embeddings === true,
+    ropeTheta: real("rope_theta", rope.rope_theta ?? 10_000),
+    tiedEmbeddings: flag("tie_word_embeddings"),
   };
 }
 

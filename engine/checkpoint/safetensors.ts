@@ -34,27 +34,49 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 }
 
+function isTexts(value: unknown): value is Record<string, string> {
+  return typeof value === "object" && value !== null && Object.values(value).every((text) => typeof text === "string");
+}
+
+/** The system takes at most 2 GiB a call. */
+const longestRead = 2 ** 30;
+
+/** Hands the open file to `use`. @throws CheckpointError where the system cannot open or read it */
+function withFile<T>(path: string, use: (read: (offset: number, length: number) => Buffer, size: number) => T): T {
+  let descriptor: number | undefined;
+  try {
+    const open = openSync(path, "r");
+    descriptor = open;
+    const read = (offset: number, length: number): Buffer => {
+      const bytes = Buffer.alloc(length);
+      for (let done = 0; done < length; ) {
+        const count = readSync(open, bytes, done, Math.min(length - done, longestRead), offset + done);
+        if (count === 0) throw new CheckpointError(`${path}: ends at byte ${offset + done}, in the middle of its data`);
+        done += count;
+      }
+      return bytes;
+    };
+    return use(read, fstatSync(open).size);
+  } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
+    throw new CheckpointError(`${path}: cannot be read`, { cause });
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
 /** Reads the header only. @throws CheckpointError naming file and tensor */
 export function openSafetensors(path: string): SafetensorsFile {
   const fail = (what: string): never => {
     throw new CheckpointError(`${path}: ${what}`);
   };
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (cause) {
-    throw new CheckpointError(`${path}: cannot be opened`, { cause });
-  }
-  try {
-    const fileSize = fstatSync(descriptor).size;
-    const prefix = Buffer.alloc(8);
-    if (readSync(descriptor, prefix, 0, 8, 0) < 8) fail(`holds ${fileSize} bytes, too few for a safetensors header`);
-    const headerSize = Number(prefix.readBigUInt64LE());
+  return withFile(path, (read, fileSize) => {
+    if (fileSize < 8) fail(`holds ${fileSize} bytes, too few for a safetensors header`);
+    const headerSize = Number(read(0, 8).readBigUInt64LE());
     if (headerSize > longestHeader || 8 + headerSize > fileSize) {
       fail(`claims a header of ${headerSize} bytes, but holds ${fileSize} bytes in all`);
     }
-    const header = Buffer.alloc(headerSize);
-    readSync(descriptor, header, 0, headerSize, 8);
+    const header = read(8, headerSize);
     let parsed: unknown;
     try {
       parsed = JSON.parse(header.toString("utf8"));
@@ -62,7 +84,8 @@ export function openSafetensors(path: string): SafetensorsFile {
       throw new CheckpointError(`${path}: the header is not JSON`, { cause });
     }
     if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) fail("the header is not a JSON object");
-    const { __metadata__: metadata, ...entries } = parsed as Record<string, unknown>;
+    const { __metadata__: metadata = {}, ...entries } = parsed as Record<string, unknown>;
+    if (!isTexts(metadata)) throw new CheckpointError(`${path}: __metadata__ holds something else than texts`);
     const tensors = new Map<string, StoredTensor>();
     for (const [name, entry] of Object.entries(entries)) {
       const { dtype, shape, data_offsets: range } = (entry ?? {}) as Record<string, unknown>;
@@ -82,31 +105,27 @@ export function openSafetensors(path: string): SafetensorsFile {
       }
       tensors.set(name, { type: dtype, shape, offset: 8 + headerSize + begin, length: wanted });
     }
+    // As in the reference implementation, the tensors cover the data without overlap, gap or rest.
     let reached = 8 + headerSize;
-    for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset)) {
-      if (tensor.offset < reached && tensor.length > 0) fail(`tensor ${name} overlaps the one before it`);
-      reached = Math.max(reached, tensor.offset + tensor.length);
+    for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length)) {
+      if (tensor.offset < reached) fail(`tensor ${name} overlaps the one before it`);
+      if (tensor.offset > reached)
+        fail(`bytes ${reached} to ${tensor.offset}, before tensor ${name}, belong to no tensor`);
+      reached = tensor.offset + tensor.length;
     }
-    return { path, tensors, metadata: (metadata ?? {}) as Record<string, string> };
-  } finally {
-    closeSync(descriptor);
-  }
+    if (reached !== fileSize) fail(`the last ${fileSize - reached} bytes belong to no tensor`);
+    return { path, tensors, metadata };
+  });
 }
 
 /** One tensor as float32. @throws CheckpointError if it is missing or cut off */
 export function readTensor(file: SafetensorsFile, name: string): Float32Array {
   const stored = file.tensors.get(name);
   if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
-  const bytes = new Uint8Array(stored.length);
-  const descriptor = openSync(file.path, "r");
-  try {
-    const read = readSync(descriptor, bytes, 0, stored.length, stored.offset);
-    if (read !== stored.length) throw new CheckpointError(`${file.path}: tensor ${name} is cut off`);
-  } finally {
-    closeSync(descriptor);
-  }
-  if (stored.type === "F32") return new Float32Array(bytes.buffer);
-  const bits = new Uint16Array(bytes.buffer);
+  const { buffer, byteOffset } = withFile(file.path, (read) => read(stored.offset, stored.length));
+  const count = stored.length / bytesPerElement[stored.type];
+  if (stored.type === "F32") return new Float32Array(buffer, byteOffset, count);
+  const bits = new Uint16Array(buffer, byteOffset, count);
   return stored.type === "BF16" ? decodeBfloat16(bits) : decodeFloat16(bits);
 }
 
@@ -125,7 +144,7 @@ export function encodeSafetensors(
   }
   const json = JSON.stringify(header);
   // Data starts at a multiple of eight, so that it can be mapped.
-  const padded = new TextEncoder().encode(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8, " "));
+  const padded = new TextEncoder().encode(json + " ".repeat(-Buffer.byteLength(json) & 7));
   const file = new Uint8Array(8 + padded.length + offset);
   new DataView(file.buffer).setBigUint64(0, BigInt(padded.length), true);
   file.set(padded, 8);

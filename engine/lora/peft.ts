@@ -13,28 +13,53 @@ function tensorName(module: string, matrix: "a" | "b"): string {
   return `${prefix}${module}.lora_${matrix.toUpperCase()}.weight`;
 }
 
+/** Settings that change what an adapter computes or which tensors it has, none of which is built here. */
+const unsupported = [
+  "alora_invocation_tokens",
+  "alpha_pattern",
+  "arrow_config",
+  "exclude_modules",
+  "fan_in_fan_out",
+  "kasa_config",
+  "layer_replication",
+  "layers_to_transform",
+  "lora_bias",
+  "modules_to_save",
+  "monteclora_config",
+  "rank_pattern",
+  "target_parameters",
+  "trainable_token_indices",
+  "use_bdlora",
+  "use_dora",
+  "use_qalora",
+] as const;
+
+/** Not set: PEFT writes null, false or an empty list or table. */
+function isUnset(value: unknown): boolean {
+  return value == null || value === false || (typeof value === "object" && Object.keys(value).length === 0);
+}
+
 function readShape(path: string): LoraShape {
-  let config: Record<string, unknown>;
+  let parsed: unknown;
   try {
-    config = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    parsed = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
     throw new CheckpointError(`${path}: cannot be read as JSON`, { cause });
   }
+  if (typeof parsed !== "object" || parsed === null) throw new CheckpointError(`${path}: is not a JSON object`);
+  const config = parsed as Record<string, unknown>;
   const refuse = (key: string): never => {
     throw new CheckpointError(`${path}: ${key} = ${JSON.stringify(config[key])} is not supported`);
   };
   if (config.peft_type !== "LORA") refuse("peft_type");
-  if (config.use_dora === true) refuse("use_dora");
   if (config.bias !== undefined && config.bias !== "none") refuse("bias");
-  for (const key of ["modules_to_save", "rank_pattern", "alpha_pattern", "layers_to_transform"]) {
-    const value = config[key];
-    if (value != null && Object.keys(value).length > 0) refuse(key);
-  }
-  const { r: rank, lora_alpha: alpha, target_modules: modules } = config;
+  for (const key of unsupported) if (!isUnset(config[key])) refuse(key);
+  const { r: rank, lora_alpha: alpha, target_modules: modules, use_rslora: rankStabilized = false } = config;
   if (typeof rank !== "number" || !Number.isInteger(rank) || rank < 1) return refuse("r");
   if (typeof alpha !== "number" || !(alpha > 0)) return refuse("lora_alpha");
   if (!Array.isArray(modules) || !modules.every((name) => typeof name === "string")) return refuse("target_modules");
-  return { rank, alpha, targetModules: modules, rankStabilized: config.use_rslora === true };
+  if (typeof rankStabilized !== "boolean") return refuse("use_rslora");
+  return { rank, alpha, targetModules: modules, rankStabilized };
 }
 
 /** @throws CheckpointError naming the file, and the tensor that is missing, superfluous or of another shape */
@@ -66,10 +91,8 @@ export function readPeftAdapter(folder: string, architecture: Architecture): Lor
     const a = read(name, "a", [shape.rank, inputSize]);
     matrices.set(name, { a, b: read(name, "b", [outputSize, shape.rank]) });
   }
-  const extra = [...file.tensors.keys()].find((name) => {
-    const module = name.slice(prefix.length).replace(/\.lora_[AB]\.weight$/, "");
-    return !name.startsWith(prefix) || !matrices.has(module);
-  });
+  const expected = new Set(modules.flatMap(({ name }) => [tensorName(name, "a"), tensorName(name, "b")]));
+  const extra = [...file.tensors.keys()].find((name) => !expected.has(name));
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} fits no target module of this model`);
   return { shape, matrices };
 }
