@@ -16,9 +16,10 @@ export function createPages(folder: string): Router {
       },
     }),
   );
-  router.get("/*splat", (request, response, next) => {
+  router.get("/{*splat}", (request, response, next) => {
     const isPage =
-      request.accepts(["html", "json"]) === "html" && !/^\/(api|v1|v1alpha1|socket\.io)(\/|$)/.test(request.path);
+      request.accepts(["html", "json"]) === "html" &&
+      !/^\/(assets|api|v1|v1alpha1|socket\.io)(\/|$)/.test(request.path);
     if (!isPage || !existsSync(index)) {
       next();
       return;
