@@ -7,6 +7,7 @@ import classes from "./chat-page.module.css";
 import { ChatPane } from "./chat-pane.tsx";
 import { addressOf, findByAddress } from "./conversation-address.ts";
 import { ConversationList } from "./conversation-list.tsx";
+import { ReplyAnnouncer } from "./reply-announcer.tsx";
 import { useChatState } from "./use-chat-session.ts";
 
 export function ChatPage() {
@@ -24,6 +25,7 @@ export function ChatPage() {
 
   return (
     <div className={classes.page}>
+      <ReplyAnnouncer conversation={conversation} />
       <aside className={classes.side} aria-label="Conversations">
         <ConversationList open={conversation?.key} />
       </aside>

@@ -9,7 +9,6 @@ import { ConnectionBadge } from "./connection-badge.tsx";
 import { ConsentSwitch } from "./consent-switch.tsx";
 import { type Conversation, unfinishedExchange } from "./conversation.ts";
 import { ExchangeView } from "./exchange-view.tsx";
-import { ReplyAnnouncer } from "./reply-announcer.tsx";
 import { useChatSession, useChatState } from "./use-chat-session.ts";
 import { useEscape } from "./use-escape.ts";
 import { useStickToBottom } from "./use-stick-to-bottom.ts";
@@ -86,7 +85,6 @@ export function ChatPane({ conversation, onShowList }: ChatPaneProps) {
           <Welcome onChoose={setText} />
         )}
       </div>
-      <ReplyAnnouncer conversation={conversation} />
       <div className={classes.foot}>
         <Composer text={text} onText={setText} isReplying={isReplying} onSend={send} onStop={stop} />
         <ConsentSwitch consent={consent} onConsent={setConsent} />

@@ -221,6 +221,20 @@ describe("ChatSession", () => {
     expect(session.state.conversations).toEqual([]);
   });
 
+  it("names the exchange that ended last, but none that had ended before the page was opened", async () => {
+    const { clock, server, store, session, conversation } = setUp();
+    server.connect();
+    const key = session.send(null, "Go home.", false);
+    expect(session.state.lastEnded).toBeNull();
+    await clock.advance(200);
+    expect(session.state.lastEnded).toEqual({ key, clientMessageId: conversation().exchanges[0]?.clientMessageId });
+    server.refusal = { code: "busy", message: "The queue is full." };
+    session.send(key, "Go home.", false);
+    await clock.advance(200);
+    expect(session.state.lastEnded).toEqual({ key, clientMessageId: conversation().exchanges[1]?.clientMessageId });
+    expect(setUp({}, store).session.state.lastEnded).toBeNull();
+  });
+
   it("remembers the adapter that went live", () => {
     const { server, session } = setUp();
     server.announce({ ...servedAdapter, version: 4 });

@@ -10,7 +10,7 @@ import {
   unfinishedExchange,
   withReply,
 } from "./conversation.ts";
-import { ConversationBook } from "./conversation-book.ts";
+import { ConversationBook, type Place } from "./conversation-book.ts";
 import type { ConversationStore } from "./conversation-store.ts";
 import { ReplyFollower } from "./reply-follower.ts";
 
@@ -22,6 +22,8 @@ export interface ChatState {
   liveAdapter: AdapterIdentity | null;
   /** The browser refuses to save; conversations are lost when the page closes. */
   storageFull: boolean;
+  /** The exchange whose reply ended last, well or badly, since the page was opened. */
+  lastEnded: Place | null;
 }
 
 export interface ChatSessionOptions {
@@ -55,12 +57,19 @@ export class ChatSession {
     this.#newId = options.newId;
     this.#schedule = options.schedule ?? ((notify) => notify());
     this.#book = new ConversationBook(store, clock, () => this.#bookChanged());
-    this.#follower = new ReplyFollower({ transport, book: this.#book, clock, stallMs: options.stallMs ?? 8_000 });
+    this.#follower = new ReplyFollower({
+      transport,
+      book: this.#book,
+      clock,
+      stallMs: options.stallMs ?? 8_000,
+      ended: (lastEnded) => this.#set({ lastEnded }),
+    });
     this.#state = {
       conversations: this.#book.conversations,
       connection: "connecting",
       liveAdapter: null,
       storageFull: false,
+      lastEnded: null,
     };
     this.#leaveOtherTabs = store.onOtherTab((key, saved) => this.#otherTabSaved(key, saved));
     transport.open({

@@ -1,24 +1,16 @@
 /** Reads a finished reply to screen readers once; while it streams, they hear nothing. */
 import { VisuallyHidden } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import { type Conversation, isUnfinished } from "./conversation.ts";
+import type { Conversation } from "./conversation.ts";
+import { useChatState } from "./use-chat-session.ts";
 
+/** Stays on the page from one conversation to the next: only a change within a live region is announced. */
 export function ReplyAnnouncer({ conversation }: { conversation: Conversation | undefined }) {
-  const [announcement, setAnnouncement] = useState("");
-  const awaited = useRef<string | null>(null);
+  const { lastEnded } = useChatState();
   const last = conversation?.exchanges.at(-1);
+  const endedHere = lastEnded?.key === conversation?.key && lastEnded?.clientMessageId === last?.clientMessageId;
+  return <VisuallyHidden aria-live="polite">{endedHere && last ? announcementOf(last.reply) : ""}</VisuallyHidden>;
+}
 
-  useEffect(() => {
-    if (!last) return;
-    if (isUnfinished(last)) {
-      awaited.current = last.clientMessageId;
-      setAnnouncement("");
-    } else if (awaited.current === last.clientMessageId) {
-      awaited.current = null;
-      const { status, text, error } = last.reply;
-      setAnnouncement(status === "failed" ? `The reply failed. ${error?.message ?? ""}` : `Rejoinder: ${text}`);
-    }
-  }, [last]);
-
-  return <VisuallyHidden aria-live="polite">{announcement}</VisuallyHidden>;
+function announcementOf({ status, text, error }: Conversation["exchanges"][number]["reply"]): string {
+  return status === "failed" ? `The reply failed. ${error?.message ?? ""}` : `Rejoinder: ${text}`;
 }

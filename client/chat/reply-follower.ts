@@ -19,6 +19,8 @@ export interface ReplyFollowerOptions {
   clock: Clock;
   /** How long a reply may be silent before it is asked for again. */
   stallMs: number;
+  /** Told of every reply that ends, well or badly. */
+  ended: (place: Place) => void;
 }
 
 export class ReplyFollower {
@@ -26,6 +28,7 @@ export class ReplyFollower {
   readonly #book: ConversationBook;
   readonly #clock: Clock;
   readonly #stallMs: number;
+  readonly #ended: (place: Place) => void;
   /** Where the events of an unfinished reply go, by exchange id. */
   readonly #places = new Map<string, Place>();
   readonly #early = new EarlyEvents();
@@ -40,6 +43,7 @@ export class ReplyFollower {
     this.#book = options.book;
     this.#clock = options.clock;
     this.#stallMs = options.stallMs;
+    this.#ended = options.ended;
   }
 
   follows(clientMessageId: string): boolean {
@@ -74,6 +78,7 @@ export class ReplyFollower {
   fail(place: Place, error: WireError): void {
     this.#book.changeExchange(place, (exchange) => applyFailure(exchange, error));
     this.#settle(place);
+    this.#ended(place);
   }
 
   /** Stops the reply and follows it no longer. */
@@ -107,6 +112,7 @@ export class ReplyFollower {
     if (!place) return;
     this.#book.changeExchange(place, (exchange) => applyDone(exchange, event));
     this.#settle(place);
+    this.#ended(place);
   }
 
   failed(event: FailedEvent): void {

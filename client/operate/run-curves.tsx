@@ -6,7 +6,7 @@ import { CurveChart } from "./curve-chart.tsx";
 import { chooseCurves } from "./curve-choice.ts";
 import classes from "./operate.module.css";
 import { fetchRun, operateKeys } from "./operate-api.ts";
-import { curvesOf } from "./run-history.ts";
+import { curvesOf, isUnfinishedRun } from "./run-history.ts";
 
 export function RunCurves({ runId }: { runId: string }) {
   const [showsAll, setShowsAll] = useState(false);
@@ -20,7 +20,7 @@ export function RunCurves({ runId }: { runId: string }) {
   if (curves.size === 0) {
     return (
       <Text size="sm" c="dimmed" mt="md">
-        The curves begin with this run's first step.
+        {isUnfinishedRun(data) ? "The curves begin with this run's first step." : "This run took no step."}
       </Text>
     );
   }

@@ -51,15 +51,7 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
                 {run.error && <div className={classes.fault}>{run.error.message}</div>}
               </Table.Td>
               <Table.Td miw="7rem">
-                <span className={classes.number}>
-                  {run.step} / {run.steps}
-                </span>
-                <Progress
-                  size="xs"
-                  mt={4}
-                  value={run.steps === 0 ? 0 : (100 * run.step) / run.steps}
-                  aria-label="Steps done"
-                />
+                {run.steps === 0 ? "–" : <StepProgress step={run.step} steps={run.steps} />}
               </Table.Td>
               <Table.Td className={classes.number}>{run.exchanges}</Table.Td>
               <Table.Td>{run.parent ? <AdapterName adapter={run.parent} /> : "base"}</Table.Td>
@@ -76,5 +68,16 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  );
+}
+
+function StepProgress({ step, steps }: { step: number; steps: number }) {
+  return (
+    <>
+      <span className={classes.number}>
+        {step} / {steps}
+      </span>
+      <Progress size="xs" mt={4} value={(100 * step) / steps} aria-label="Steps done" />
+    </>
   );
 }

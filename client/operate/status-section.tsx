@@ -23,10 +23,10 @@ export function StatusSection() {
           </Fact>
           <Fact name="Weights">{data.model.quantization === "none" ? "not quantized" : data.model.quantization}</Fact>
           <Fact name="Adapter" note={<StateBadge state={data.adapter.state} />}>
-            <AdapterName adapter={data.adapter} />
+            {data.adapter.state === "base" ? "none" : <AdapterName adapter={data.adapter} />}
           </Fact>
-          <Fact name="Reward">
-            {data.reward.name} {data.reward.version}
+          <Fact name="Reward" note={<span className="mono">{data.reward.version}</span>}>
+            {data.reward.name}
           </Fact>
           <Fact name="Training">{data.training.state}</Fact>
           <Fact name="Version">{data.version}</Fact>

@@ -2,14 +2,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { io, type Socket } from "socket.io-client";
-import type {
-  AlertEvent,
-  Deployment,
-  OpsServerEvents,
-  Page,
-  TrainingRun,
-  TrainingRunDetail,
-} from "../../server/protocol/index.ts";
+import type { AlertEvent, OpsServerEvents, Page, TrainingRun, TrainingRunDetail } from "../../server/protocol/index.ts";
 import { operateKeys } from "./operate-api.ts";
 import { addMetric, putRun } from "./run-history.ts";
 
@@ -31,9 +24,7 @@ export function useOpsEvents(): OpsEvents {
     socket.on("connect", () => {
       setConnected(true);
       // Whatever happened while the connection was away.
-      for (const queryKey of [["status"], ["runs"], ["run"], ["adapters"], ["deployments"]]) {
-        void queryClient.invalidateQueries({ queryKey });
-      }
+      refresh(queryClient, [["status"], ["runs"], ["run"], ["adapters"], ["deployments"]]);
     });
     socket.on("disconnect", () => setConnected(false));
     socket.on("run", (run) => takeRun(queryClient, run));
@@ -43,7 +34,9 @@ export function useOpsEvents(): OpsEvents {
         (detail) => detail && { ...detail, history: addMetric(detail.history, event) },
       );
     });
-    socket.on("deployment", (deployment) => takeDeployment(queryClient, deployment));
+    socket.on("deployment", () => {
+      refresh(queryClient, [operateKeys.deployments, operateKeys.adapters, operateKeys.status]);
+    });
     socket.on("alert", (alert) => setAlerts((all) => [alert, ...all].slice(0, alertsKept)));
     return () => {
       socket.removeAllListeners();
@@ -63,18 +56,13 @@ function takeRun(queryClient: QueryClient, run: TrainingRun): void {
   );
   queryClient.setQueryData<TrainingRunDetail>(operateKeys.run(run.id), (detail) => detail && { ...detail, ...run });
   if (run.state === stateBefore) return;
-  void queryClient.invalidateQueries({ queryKey: operateKeys.status });
-  // Points that came while the curves were being fetched may be missing from them.
-  void queryClient.invalidateQueries({ queryKey: operateKeys.run(run.id) });
   // A run that ends has made an adapter.
-  void queryClient.invalidateQueries({ queryKey: operateKeys.adapters });
+  refresh(queryClient, [operateKeys.runs, operateKeys.run(run.id), operateKeys.status, operateKeys.adapters]);
 }
 
-function takeDeployment(queryClient: QueryClient, deployment: Deployment): void {
-  queryClient.setQueryData<Page<Deployment>>(
-    operateKeys.deployments,
-    (page) => page && { ...page, items: [deployment, ...page.items.filter((other) => other.id !== deployment.id)] },
-  );
-  void queryClient.invalidateQueries({ queryKey: operateKeys.adapters });
-  void queryClient.invalidateQueries({ queryKey: operateKeys.status });
+/** Fetches anew; an answer that is already on its way may be older than the event and is dropped. */
+function refresh(queryClient: QueryClient, queryKeys: readonly (readonly string[])[]): void {
+  for (const queryKey of queryKeys) {
+    void queryClient.cancelQueries({ queryKey }).then(() => queryClient.invalidateQueries({ queryKey }));
+  }
 }
