@@ -8,11 +8,11 @@ import { seededRandom } from "./pretrain/shuffle.ts";
 export const sampleModelSize = { vocabulary: 24, hidden: 16, context: 48 };
 
 /** Writes config.json and model.safetensors; every matrix uniform with variance 1 / inputs. */
-export function writeSampleModel(folder: string, seed = 1): void {
+export function writeSampleModel(folder: string, vocabulary = sampleModelSize.vocabulary): void {
   mkdirSync(folder, { recursive: true });
   const config = {
     architectures: ["LlamaForCausalLM"],
-    vocab_size: sampleModelSize.vocabulary,
+    vocab_size: vocabulary,
     hidden_size: sampleModelSize.hidden,
     intermediate_size: 32,
     num_hidden_layers: 2,
@@ -25,7 +25,7 @@ export function writeSampleModel(folder: string, seed = 1): void {
     tie_word_embeddings: false,
   };
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
-  const random = seededRandom(seed);
+  const random = seededRandom(1);
   const tensors = [...readArchitecture(folder).parameters].map(([name, shape]) => {
     const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
     const bound = Math.sqrt(3 / (shape[1] ?? 1));

@@ -11,6 +11,7 @@ import type { TrainingEvent } from "./contract.ts";
 import { ppo } from "./ppo/ppo.ts";
 import { readJob } from "./read-job.ts";
 import { createRunReporter } from "./run-reporter.ts";
+import { loggedSft } from "./sft/logged-sft.ts";
 
 const resumable = 75;
 
@@ -29,7 +30,8 @@ async function main(jobFile: string): Promise<number> {
   const reporter = createRunReporter(job, send);
   try {
     const threads = Math.min(job.threads, availableParallelism());
-    return (await ppo({ ...job, threads }, reporter, stop.signal)) ? 0 : resumable;
+    const train = { ppo, sft: loggedSft }[job.algorithm];
+    return (await train({ ...job, threads }, reporter, stop.signal)) ? 0 : resumable;
   } catch (error) {
     const { code = "failed", message, stack } = error as Error & { code?: string };
     process.stderr.write(`${stack}\n`);

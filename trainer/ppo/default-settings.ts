@@ -51,6 +51,4 @@ export const fixedPpoSettings = {
   /** Weight of the entropy in the loss; 0 leaves it out. Sampling at a temperature keeps replies diverse enough. */
   entropyCoefficient: 0,
   adam: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
-  /** LoRA on every linear layer of a Llama block when no parent adapter decides. */
-  targetModules: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 };

@@ -1,16 +1,9 @@
 /** What a PPO run changes: the policy's LoRA matrices, the value head and the optimizer's moments of both. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Architecture } from "../../engine/architectures/architecture.ts";
-import { freshAdapter, type LoraAdapter } from "../../engine/lora/adapter.ts";
-import { readPeftAdapter } from "../../engine/lora/peft.ts";
-import type { PpoSettings, TrainingJob } from "../contract.ts";
+import type { LoraAdapter } from "../../engine/lora/adapter.ts";
+import type { PpoSettings } from "../contract.ts";
 import { matricesOf } from "../lora-graph.ts";
 import type { AdamState } from "../optimizer/adamw.ts";
 import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
-import { seededRandom } from "../pretrain/shuffle.ts";
-import { TrainerError } from "../trainer-error.ts";
 import { fixedPpoSettings } from "./default-settings.ts";
 import type { PpoPass } from "./ppo-graph.ts";
 import { createValueHead, type ValueHead } from "./value-head.ts";
@@ -22,29 +15,6 @@ export interface Learner {
   moments: Map<string, AdamState>;
   head: ValueHead;
   headMoments: Map<string, AdamState>;
-}
-
-/**
- * The adapter that a run continues from, or a fresh one that changes nothing yet.
- *
- * @throws TrainerError `wrong_parent` when its file is not the one that the job names, CheckpointError when it does not fit
- */
-export function startingAdapter(
-  { parentAdapter }: Pick<TrainingJob, "parentAdapter">,
-  architecture: Architecture,
-  { rank, alpha, seed }: PpoSettings,
-): LoraAdapter {
-  if (parentAdapter === null) {
-    const shape = { rank, alpha, targetModules: fixedPpoSettings.targetModules, rankStabilized: false };
-    return freshAdapter(architecture, shape, seededRandom(seed));
-  }
-  const adapter = readPeftAdapter(parentAdapter.folder, architecture);
-  const file = join(parentAdapter.folder, "adapter_model.safetensors");
-  const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
-  if (sha256 !== parentAdapter.sha256) {
-    throw new TrainerError("wrong_parent", `${file}: has sha256 ${sha256}, the job continues ${parentAdapter.sha256}`);
-  }
-  return adapter;
 }
 
 /** @param start is copied and stays what it was */

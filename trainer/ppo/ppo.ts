@@ -18,13 +18,14 @@ import { probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
 import type { PpoSettings, TrainingJob } from "../contract.ts";
 import { createLoraScorer } from "../lora-scorer.ts";
+import { parentOf, startingAdapter } from "../parent-adapter.ts";
 import type { RunReporter } from "../run-reporter.ts";
 import { TrainerError } from "../trainer-error.ts";
 import { batchesOf, minibatchesOf, stepsOf } from "./batches.ts";
 import { defaultPpoSettings, fixedPpoSettings } from "./default-settings.ts";
 import { meanKl, scoreBatch, splitByDistance, toExperience, valueTargets } from "./experience.ts";
 import { nextKlCoefficient } from "./kl-controller.ts";
-import { createLearner, improve, learnerTensors, startingAdapter } from "./learner.ts";
+import { createLearner, improve, learnerTensors } from "./learner.ts";
 import { refuseNonFinite } from "./non-finite.ts";
 import { createPpoGraph, differentiate } from "./ppo-graph.ts";
 import { batchMetrics, mean, policyChange } from "./ppo-metrics.ts";
@@ -158,10 +159,4 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
   } finally {
     await Promise.all([graph.dispose(), scorer.dispose()]);
   }
-}
-
-function parentOf({ parentAdapter }: TrainingJob) {
-  if (parentAdapter === null) return null;
-  const { name, version, sha256 } = parentAdapter;
-  return { name, version, sha256 };
 }

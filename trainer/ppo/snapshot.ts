@@ -2,11 +2,8 @@
  * Reads a snapshot of logged exchanges. A reply whose log-probs are not complete and aligned is left out and counted,
  * never repaired; token ids are the logged ones, text is never tokenized again.
  */
-import { readFileSync } from "node:fs";
-import { z } from "zod";
-import type { TokenSequence } from "../token-sequences.ts";
-import { fedLength } from "../token-sequences.ts";
-import { TrainerError } from "../trainer-error.ts";
+import { readExchanges, type SnapshotExchange } from "../read-exchanges.ts";
+import { fedLength, type TokenSequence } from "../token-sequences.ts";
 
 /** What PPO needs of an exchange. */
 export interface LoggedReply extends TokenSequence {
@@ -40,23 +37,7 @@ export interface SnapshotLimits {
   contextLength: number;
 }
 
-// JSON has no NaN: a log-prob that was not finite arrives as null.
-const numberOrNull = z.number().nullable();
-
-const recordSchema = z.object({
-  id: z.string(),
-  promptTokens: z.array(z.int()),
-  replyTokens: z.array(z.int()),
-  logProbs: z.array(numberOrNull),
-  sampling: z.object({ temperature: z.number().min(0) }),
-  finishReason: z.enum(["stop", "length", "cancelled", "error"]),
-  adapter: z.object({ version: z.int().min(0), sha256: z.string() }),
-  reward: z.object({ total: numberOrNull }),
-  consent: z.boolean(),
-});
-type LoggedRecord = z.infer<typeof recordSchema>;
-
-function reasonToDiscard(record: LoggedRecord, limits: SnapshotLimits): DiscardReason | null {
+function reasonToDiscard(record: SnapshotExchange, limits: SnapshotLimits): DiscardReason | null {
   const { promptTokens, replyTokens, logProbs, adapter } = record;
   if (!record.consent) return "no_consent";
   if (record.finishReason === "cancelled" || record.finishReason === "error") return "cut";
@@ -82,37 +63,21 @@ export function readSnapshot(
 ): { replies: LoggedReply[]; discarded: Partial<Record<DiscardReason, number>> } {
   const replies: LoggedReply[] = [];
   const discarded: Partial<Record<DiscardReason, number>> = {};
-  readFileSync(path, "utf8")
-    .split("\n")
-    .forEach((line, index) => {
-      if (line === "") return;
-      const record = parseLine(line, `${path}, line ${index + 1}`);
-      const reason = reasonToDiscard(record, limits);
-      if (reason !== null) {
-        discarded[reason] = (discarded[reason] ?? 0) + 1;
-        return;
-      }
-      replies.push({
-        id: record.id,
-        promptTokens: record.promptTokens,
-        replyTokens: record.replyTokens,
-        behaviourLogProbs: Float32Array.from(record.logProbs as number[]),
-        temperature: record.sampling.temperature,
-        reward: record.reward.total ?? 0,
-        ended: record.finishReason === "stop",
-      });
+  for (const record of readExchanges(path)) {
+    const reason = reasonToDiscard(record, limits);
+    if (reason !== null) {
+      discarded[reason] = (discarded[reason] ?? 0) + 1;
+      continue;
+    }
+    replies.push({
+      id: record.id,
+      promptTokens: record.promptTokens,
+      replyTokens: record.replyTokens,
+      behaviourLogProbs: Float32Array.from(record.logProbs as number[]),
+      temperature: record.sampling.temperature,
+      reward: record.reward.total ?? 0,
+      ended: record.finishReason === "stop",
     });
-  return { replies, discarded };
-}
-
-function parseLine(line: string, where: string): LoggedRecord {
-  let content: unknown;
-  try {
-    content = JSON.parse(line);
-  } catch (cause) {
-    throw new TrainerError("bad_snapshot", `${where}: is not JSON`, { cause });
   }
-  const parsed = recordSchema.safeParse(content);
-  if (parsed.success) return parsed.data;
-  throw new TrainerError("bad_snapshot", `${where}: is not an exchange: ${z.prettifyError(parsed.error)}`);
+  return { replies, discarded };
 }

@@ -81,7 +81,7 @@ const bar = new cliProgress.SingleBar({
   format: "{bar} step {value}/{total}  loss {loss}  validation {validation}  {speed} tokens/s  {eta_formatted} left",
 });
 let started = false;
-const { finished, validationLoss } = await sft({
+const { finished, best } = await sft({
   modelDir: values.model,
   examples: { train: values.train, validation: values.validation },
   outDir: values.out,
@@ -118,4 +118,4 @@ const { finished, validationLoss } = await sft({
 });
 bar.stop();
 if (!finished) process.exit(75);
-if (!values.json) process.stdout.write(`Best validation loss: ${validationLoss?.toFixed(3)} nats a reply token\n`);
+if (!values.json) process.stdout.write(`Best validation loss: ${best?.validationLoss.toFixed(3)} nats a reply token\n`);

@@ -8,7 +8,8 @@ import { readPeftAdapter } from "../../engine/lora/peft.ts";
 import { createLoraScorer } from "../lora-scorer.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { sampleModelSize, writeSampleModel } from "../sample-model.ts";
-import { replyLoss, type SftOptions, sft } from "./sft.ts";
+import { replyLoss } from "./fine-tune.ts";
+import { type SftOptions, sft } from "./sft.ts";
 
 const shape = { rank: 4, alpha: 4, targetModules: ["q_proj", "v_proj", "o_proj", "down_proj"], rankStabilized: false };
 
@@ -67,12 +68,12 @@ describe("fine-tuning", () => {
       examples,
     );
 
-    const { finished, validationLoss } = await sft(options);
+    const { finished, best } = await sft(options);
     expect(finished).toBe(true);
-    expect(validationLoss).toBeLessThan(before - 0.5);
+    expect(best?.validationLoss).toBeLessThan(before - 0.5);
 
     const written = readPeftAdapter(join(options.outDir, "adapter"), checkpoint.architecture);
-    expect(await replyLoss(scorer, written, examples)).toBeCloseTo(validationLoss ?? Number.NaN, 5);
+    expect(await replyLoss(scorer, written, examples)).toBeCloseTo(best?.validationLoss ?? Number.NaN, 5);
     const manifest = JSON.parse(readFileSync(join(options.outDir, "adapter", "rejoinder.json"), "utf8"));
     expect(manifest).toMatchObject({ name: "sample", version: 1, parent: null, run: "test" });
     expect(manifest.baseModel.sha256).toBe(checkpoint.sha256);

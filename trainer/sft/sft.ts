@@ -1,26 +1,13 @@
-/**
- * Supervised fine-tuning of a LoRA adapter: the loss is on replies only, what they answer is context.
- *
- * The adapter that did best on the validation examples so far lies in `adapter/` at any time; a run that is
- * interrupted goes on from `checkpoint.safetensors` to the same bits.
- */
-import { appendFileSync, existsSync, mkdirSync } from "node:fs";
+/** Fine-tuning on example files: what `npx rejoinder train sft` runs. */
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Checkpoint, readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
-import { freshAdapter, type LoraAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
-import { type AdapterOrigin, probeOf, writeAdapterFolder } from "../adapter-folder.ts";
-import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
-import { lengthBuckets } from "../length-buckets.ts";
-import { matricesOf } from "../lora-graph.ts";
-import { createLoraScorer, type LoraScorer } from "../lora-scorer.ts";
-import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
-import { type Decay, learningRateFactor } from "../optimizer/schedule.ts";
+import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
-import type { TokenSequence } from "../token-sequences.ts";
 import { readExamples } from "./examples.ts";
-import { createSftGraph } from "./sft-graph.ts";
+import { type BestAdapter, type FineTuneSettings, fineTune, type SftReport } from "./fine-tune.ts";
 
-export interface SftOptions {
+export interface SftOptions extends FineTuneSettings {
   /** Checkpoint folder of the base model. */
   modelDir: string;
   /** JSONL files of `{promptTokens, replyTokens}`. */
@@ -28,19 +15,6 @@ export interface SftOptions {
   /** Gets `adapter/`, `checkpoint.safetensors` and `metrics.jsonl`. */
   outDir: string;
   shape: LoraShape;
-  epochs: number;
-  /** Most tokens, padding included, in one optimizer step. */
-  tokensPerStep: number;
-  /** Peak of the schedule. */
-  learningRate: number;
-  warmupSteps: number;
-  decay: Decay;
-  weightDecay: number;
-  /** Gradients are scaled down to this global norm. */
-  maxGradientNorm: number;
-  /** Steps between two looks at the validation examples. */
-  stepsBetweenEvaluations: number;
-  seed: number;
   threads: number;
   /** What `rejoinder.json` says about the result. */
   name: string;
@@ -50,138 +24,21 @@ export interface SftOptions {
   onStep?: (report: SftReport) => void;
 }
 
-export interface SftReport {
-  step: number;
-  steps: number;
-  /** Mean over the step's reply tokens, nats. */
-  loss: number;
-  /** Mean over all reply tokens of the validation examples, nats; only on steps that looked. */
-  validationLoss?: number;
-  gradientNorm: number;
-  learningRate: number;
-  /** Prompt and reply tokens, without padding, a second. */
-  tokensPerSecond: number;
-}
-
-interface SftProgress {
-  step: number;
-  bestStep: number;
-  bestValidationLoss: number | null;
-}
-
-const validationTokensPerBatch = 4096;
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-
-/** Mean log-loss (nats) a reply token. */
-export async function replyLoss(
-  scorer: LoraScorer,
-  adapter: LoraAdapter,
-  examples: readonly TokenSequence[],
-): Promise<number> {
-  let sum = 0;
-  let count = 0;
-  for (const batch of lengthBuckets(examples, validationTokensPerBatch, 0)) {
-    const sequences = batch.map((example) => ({ ...example, temperature: 1 }));
-    for (const { logProbs } of await scorer.score(adapter, sequences)) {
-      for (const logProb of logProbs) sum -= logProb;
-      count += logProbs.length;
-    }
-  }
-  return sum / count;
-}
-
-/** All batches of all epochs, in the order they are trained on. */
-function plan(train: readonly TokenSequence[], { epochs, tokensPerStep, seed }: SftOptions): TokenSequence[][] {
-  return Array.from({ length: epochs }, (_, epoch) => lengthBuckets(train, tokensPerStep, seed + 1000 * epoch)).flat();
-}
-
-/**
- * Runs, or goes on from the checkpoint in `outDir`.
- *
- * @returns the best validation loss so far, and whether all steps were done (not when the signal came first)
- * @throws Error when the loss or a gradient is no finite number
- */
-export async function sft(options: SftOptions): Promise<{ finished: boolean; validationLoss: number | null }> {
-  const { outDir, shape, threads } = options;
+/** A fresh adapter on the base model, trained as `fineTune` says; every step is a line of `metrics.jsonl`. */
+export async function sft(options: SftOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
+  const { modelDir, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
-  const checkpoint = readCheckpoint(options.modelDir);
-  const train = readExamples(options.examples.train, checkpoint.architecture);
-  const validation = readExamples(options.examples.validation, checkpoint.architecture);
-  const batches = plan(train, options);
-
-  const adapter = freshAdapter(checkpoint.architecture, shape, seededRandom(options.seed));
-  const matrices = matricesOf(adapter);
-  const states = createAdamStates(matrices);
-  const tensors = checkpointTensors(matrices, states);
-  const checkpointPath = join(outDir, "checkpoint.safetensors");
-  const fresh: SftProgress = { step: 0, bestStep: 0, bestValidationLoss: null };
-  const progress = loadRunCheckpoint<SftProgress>(checkpointPath, tensors) ?? fresh;
-
-  const graph = await createSftGraph(checkpoint, shape, { threads });
-  const scorer = await createLoraScorer(checkpoint, shape, { threads });
-  try {
-    while (progress.step < batches.length && !options.signal?.aborted) {
-      const began = performance.now();
-      const batch = batches[progress.step] as TokenSequence[];
-      const { loss, gradients } = await graph.run(adapter, batch);
-      const factor = learningRateFactor(progress.step, batches.length, options.warmupSteps, options.decay);
-      const learningRate = options.learningRate * factor;
-      if (!Number.isFinite(loss)) throw new Error(`the loss of step ${progress.step + 1} is ${loss}`);
-      const gradientNorm = clippedAdamWStep(matrices, gradients, states, progress.step + 1, {
-        ...adam,
-        learningRate,
-        weightDecay: options.weightDecay,
-        maxNorm: options.maxGradientNorm,
-      });
-      if (!Number.isFinite(gradientNorm)) throw new Error(`the gradient of step ${progress.step + 1} is not finite`);
-      progress.step += 1;
-      const tokens = batch.reduce((sum, row) => sum + row.promptTokens.length + row.replyTokens.length, 0);
-      const report: SftReport = {
-        step: progress.step,
-        steps: batches.length,
-        loss,
-        gradientNorm,
-        learningRate,
-        tokensPerSecond: (1000 * tokens) / (performance.now() - began),
-      };
-      if (progress.step % options.stepsBetweenEvaluations === 0 || progress.step === batches.length) {
-        report.validationLoss = await replyLoss(scorer, adapter, validation);
-        if (report.validationLoss < (progress.bestValidationLoss ?? Number.POSITIVE_INFINITY)) {
-          progress.bestValidationLoss = report.validationLoss;
-          progress.bestStep = progress.step;
-          await keepAdapter(checkpoint, adapter, scorer, validation, progress, options);
-        }
-        saveRunCheckpoint(checkpointPath, tensors, progress);
-      }
+  const checkpoint = readCheckpoint(modelDir);
+  return fineTune({
+    ...options,
+    checkpoint,
+    adapter: freshAdapter(checkpoint.architecture, shape, seededRandom(options.seed)),
+    train: readExamples(examples.train, checkpoint.architecture),
+    validation: readExamples(examples.validation, checkpoint.architecture),
+    origin: { name, version, parent: null, run },
+    onStep: (report) => {
       appendFileSync(join(outDir, "metrics.jsonl"), `${JSON.stringify(report)}\n`);
       options.onStep?.(report);
-    }
-    if (options.signal?.aborted) saveRunCheckpoint(checkpointPath, tensors, progress);
-  } finally {
-    await Promise.all([graph.dispose(), scorer.dispose()]);
-  }
-  return {
-    finished: progress.step >= batches.length && existsSync(join(outDir, "adapter")),
-    validationLoss: progress.bestValidationLoss,
-  };
-}
-
-async function keepAdapter(
-  checkpoint: Checkpoint,
-  adapter: LoraAdapter,
-  scorer: LoraScorer,
-  validation: readonly TokenSequence[],
-  progress: SftProgress,
-  { outDir, name, version, run }: SftOptions,
-): Promise<void> {
-  const origin: AdapterOrigin = {
-    name,
-    version,
-    parent: null,
-    run,
-    rewardVersion: null,
-    metrics: { validationLoss: progress.bestValidationLoss ?? Number.NaN, step: progress.step },
-    probe: await probeOf(scorer, adapter, validation[0] as TokenSequence),
-  };
-  writeAdapterFolder(join(outDir, "adapter"), adapter, checkpoint, origin);
+    },
+  });
 }

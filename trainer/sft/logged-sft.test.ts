@@ -1,0 +1,74 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readArchitecture } from "../../engine/checkpoint/config.ts";
+import { readPeftAdapter } from "../../engine/lora/peft.ts";
+import type { ExchangeRecord, TrainingEvent, TrainingJob } from "../contract.ts";
+import { sampleExchange, writeExchanges } from "../ppo/sample-log.ts";
+import { createRunReporter } from "../run-reporter.ts";
+import { writeSampleModel } from "../sample-model.ts";
+import { loggedSft } from "./logged-sft.ts";
+
+const shipped = join(import.meta.dirname, "..", "..", "models", "rejoinder-tiny");
+
+let folder: string;
+let job: TrainingJob;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "logged-sft-"));
+  writeSampleModel(folder, readArchitecture(shipped).vocabularySize);
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(shipped, name), join(folder, name));
+  job = {
+    runId: "run",
+    algorithm: "sft",
+    model: folder,
+    parentAdapter: null,
+    snapshot: join(folder, "snapshot.jsonl"),
+    outputDir: folder,
+    version: 4,
+    rewardVersion: "sample",
+    threads: 1,
+    settings: { rank: 2, alpha: 2, learningRate: 0.05, epochs: 20 },
+  };
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function writeRewrites(count: number): void {
+  const rewritten = (index: number): Partial<ExchangeRecord> => ({
+    conversationId: `conversation ${index}`,
+    promptTokens: [1, 100 + index, 3, 2],
+    annotations: [{ label: "toxic", rewrite: "They work.", annotator: "ann", createdAt: "2026-03-01T10:00:00Z" }],
+  });
+  writeExchanges(
+    job.snapshot,
+    Array.from({ length: count }, (_, index) => sampleExchange(rewritten(index))),
+  );
+}
+
+async function run(): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = [];
+  const reporter = createRunReporter(job, (event) => events.push(event));
+  expect(await loggedSft(job, reporter, new AbortController().signal)).toBe(true);
+  return events;
+}
+
+describe("fine-tuning on annotated exchanges", () => {
+  it("learns the annotators' rewrites and leaves an adapter with a probe", async () => {
+    writeRewrites(12);
+    const events = await run();
+    const losses = events.flatMap((event) => (event.type === "metric" ? (event.values.loss ?? []) : []));
+    expect(losses.at(-1)).toBeLessThan((losses[0] ?? 0) - 2);
+    expect(events.at(-1)).toMatchObject({ type: "succeeded", adapterFolder: join(folder, "adapter") });
+    expect(readPeftAdapter(join(folder, "adapter"), readArchitecture(folder)).shape.rank).toBe(2);
+    const manifest = JSON.parse(readFileSync(join(folder, "adapter", "rejoinder.json"), "utf8"));
+    expect(manifest).toMatchObject({ version: 4, run: "run", rewardVersion: null });
+    expect(manifest.probe.logProbs.length).toBe(manifest.probe.tokens.length - manifest.probe.from);
+  });
+
+  it("says that there is too little to learn from", async () => {
+    writeRewrites(2);
+    await expect(run()).rejects.toMatchObject({ code: "too_few_exchanges" });
+  });
+});
