@@ -1,5 +1,5 @@
 /** How LoRA enters a graph: its matrices are inputs, so that an adapter is swapped by passing other arrays. */
-import type { Architecture, LinearModule, ParameterContext } from "../architectures/architecture.ts";
+import type { Architecture, ParameterContext } from "../architectures/architecture.ts";
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { HostTensor } from "../runtime/session.ts";
@@ -43,51 +43,6 @@ export function loraFeeds(architecture: Architecture, adapter: LoraAdapter): Rec
     if (pair === undefined) throw new Error(`the adapter has no matrices for ${name}`);
     feeds[inputName(name, "a")] = { data: pair.a, shape: [rank, inputSize] };
     feeds[inputName(name, "b")] = { data: pair.b, shape: [outputSize, rank] };
-  }
-  return feeds;
-}
-
-/**
- * Several adapters in one batch: every targeted module has stacks `lora:<module>.a` [adapters, rank, in] and `.b`
- * [adapters, out, rank] (scaling already in b), and `adapterRows` [batch] says which one each row uses.
- */
-export function gatheredLora(modules: readonly LinearModule[]): NonNullable<ParameterContext["adapt"]> {
-  const rows = ops.input("adapterRows", ["batch"], "int64");
-  const targeted = new Set(modules.map(({ name }) => name));
-  return (module, x, inputSize, outputSize) => {
-    if (!targeted.has(module)) return null;
-    const stackA = ops.input(inputName(module, "a"), ["adapters", "rank", inputSize]);
-    const stackB = ops.input(inputName(module, "b"), ["adapters", outputSize, "rank"]);
-    const low = ops.matmul(x, ops.transposeLast(ops.gatherRows(stackA, rows)));
-    return ops.matmul(low, ops.transposeLast(ops.gatherRows(stackB, rows)));
-  };
-}
-
-/** Feeds for `gatheredLora`: row 0 is the base model (zeros), row i the i-th adapter. Ranks are padded with zeros. */
-export function stackAdapters(
-  modules: readonly LinearModule[],
-  adapters: readonly LoraAdapter[],
-): Record<string, HostTensor> {
-  const rank = Math.max(1, ...adapters.map(({ shape }) => shape.rank));
-  const count = adapters.length + 1;
-  const feeds: Record<string, HostTensor> = {};
-  for (const { name, inputSize, outputSize } of modules) {
-    const a = new Float32Array(count * rank * inputSize);
-    const b = new Float32Array(count * outputSize * rank);
-    adapters.forEach((adapter, index) => {
-      const pair = adapter.matrices.get(name);
-      if (pair === undefined) return;
-      const own = adapter.shape.rank;
-      const scaling = scalingOf(adapter.shape);
-      a.set(pair.a, (index + 1) * rank * inputSize);
-      for (let row = 0; row < outputSize; row++) {
-        for (let r = 0; r < own; r++) {
-          b[((index + 1) * outputSize + row) * rank + r] = scaling * (pair.b[row * own + r] as number);
-        }
-      }
-    });
-    feeds[inputName(name, "a")] = { data: a, shape: [count, rank, inputSize] };
-    feeds[inputName(name, "b")] = { data: b, shape: [count, outputSize, rank] };
   }
   return feeds;
 }
