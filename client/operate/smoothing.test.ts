@@ -20,11 +20,14 @@ it("leaves a curve alone at weight 0, and a constant curve at every weight", () 
     [1, 7],
   ];
   expect(smooth(raw, 0)).toEqual(raw);
-  const constant = fc.tuple(fc.integer({ min: -100, max: 100 }), fc.double({ min: 0, max: 0.99, noNaN: true }));
+  const constant = fc.tuple(
+    fc.double({ min: -100, max: 100, noNaN: true }),
+    fc.double({ min: 0, max: 0.99, noNaN: true }),
+  );
   fc.assert(
     fc.property(constant, ([level, weight]) => {
       const flat: CurvePoint[] = Array.from({ length: 20 }, (_, step) => [step, level]);
-      for (const [, value] of smooth(flat, weight)) expect(value).toBeCloseTo(level, 9);
+      for (const [, value] of smooth(flat, weight)) expect(value === level).toBe(true);
     }),
   );
 });

@@ -7,11 +7,12 @@ export type CurvePoint = readonly [step: number, value: number];
  * @param weight w in [0, 1): 0 leaves the curve as it is, nearer to 1 is smoother
  */
 export function smooth(points: readonly CurvePoint[], weight: number): CurvePoint[] {
-  let sum = 0;
+  let smoothed = 0;
   let total = 0;
   return points.map(([step, value]) => {
-    sum = sum * weight + value;
     total = total * weight + 1;
-    return [step, sum / total];
+    // The same as the quotient of the two sums, but exact where the curve is flat: rounding would look like a trend.
+    smoothed += (value - smoothed) / total;
+    return [step, smoothed];
   });
 }
