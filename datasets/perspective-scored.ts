@@ -2,10 +2,10 @@ import { z } from "zod";
 import { readCsv } from "./read-rows.ts";
 import type { ScoredReply } from "./types.ts";
 
-// An empty cell means "not scored"; Number("") would silently make it 0, the cleanest score there is.
+// An empty cell and -1 mean "not scored"; Number("") would silently make it 0, the cleanest score there is.
 const optionalScore = z
   .string()
-  .transform((cell) => (cell.trim() === "" ? undefined : Number(cell)))
+  .transform((cell) => (cell.trim() === "" || Number(cell) === -1 ? undefined : Number(cell)))
   .pipe(z.number().min(0).max(1).optional());
 
 const row = z.object({
