@@ -8,7 +8,7 @@ const layer = (folder, allowed) => ({
   severity: "error",
   comment: `${folder}/ may import of ours: ${allowed.join(", ") || "nothing"}`,
   from: { path: `^${folder}/` },
-  to: { path: `${ours}|^(test|bench|scripts)/`, pathNot: [`^${folder}/`, ...allowed] },
+  to: { path: `${ours}|^(test|bench|scripts)/`, pathNot: [`^${folder}/`, "^test/fixtures/", ...allowed] },
 });
 
 /** A package that one folder alone may import, so that replacing it touches one place. */
