@@ -219,9 +219,9 @@ describe("prompts and scored replies", () => {
     expect(loadPromptList(join(samples, "prompts.jsonl"))).toHaveLength(12);
   });
 
-  it("does not take an empty Perspective cell for a score of 0", () => {
+  it("takes neither an empty Perspective cell nor -1 for a score", () => {
     const replies = loadPerspectiveScored(join(samples, "perspective_scored", "responses.csv"));
-    expect(replies.map((reply) => reply.perspectiveToxicity)).toEqual([0.04, 0.83, undefined, 0.11, 0.66]);
+    expect(replies.map((reply) => reply.perspectiveToxicity)).toEqual([0.04, 0.83, undefined, 0.11, 0.66, undefined]);
     expect(replies[1]).toMatchObject({ robertaHate: 0.42, prompts: "conan", stage: "pre" });
   });
 });
