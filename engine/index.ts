@@ -1,7 +1,9 @@
 /** The engine: a checkpoint folder becomes something that can be talked to. */
 import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
 import { readArchitecture } from "./checkpoint/config.ts";
 import { EngineClient } from "./generation/engine-client.ts";
+import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
 import type { Engine } from "./types.ts";
 
@@ -33,7 +35,10 @@ export async function createEngine({
     }
   }
   const { vocabularySize } = readArchitecture(modelDir);
-  return EngineClient.start({ modelDir, threads, maxConcurrent, maxQueue }, () =>
-    loadTokenizer(modelDir, vocabularySize),
-  );
+  const tokenizer = loadTokenizer(modelDir, vocabularySize);
+  const { bytes, stopTokens, roleTags } = tokenizer;
+  const vocabulary = { bytes, stopTokens, roleTags };
+  const workerData: WorkerSettings = { modelDir, vocabulary, threads, maxConcurrent, maxQueue };
+  const worker = new Worker(new URL("./generation/worker.ts", import.meta.url), { workerData });
+  return EngineClient.attach(worker, modelDir, tokenizer);
 }

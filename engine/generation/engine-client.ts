@@ -1,5 +1,5 @@
 /** The engine as its callers see it: a proxy for the thread that does the work. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import type {
   AdapterInfo,
@@ -11,7 +11,7 @@ import type {
   ModelInfo,
 } from "../types.ts";
 import { readAdapterAside } from "./adapter-reader.ts";
-import { type Counts, type FromWorker, fromWire, type ToWorker, type WorkerSettings } from "./messages.ts";
+import { type Counts, type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import { ReplyStream } from "./reply-stream.ts";
 
 type ReplyItem = { chunk: GenerationChunk } | { result: GenerationResult };
@@ -47,15 +47,8 @@ export class EngineClient implements Engine {
     worker.on("exit", (code) => this.#end(new Error(`the engine's thread ended with code ${code}`)));
   }
 
-  /** @throws CheckpointError when the checkpoint cannot be used */
-  static async start(
-    settings: Omit<WorkerSettings, "vocabulary">,
-    loadTokenizer: () => Tokenizer,
-  ): Promise<EngineClient> {
-    const tokenizer = loadTokenizer();
-    const { bytes, stopTokens, roleTags } = tokenizer;
-    const workerData: WorkerSettings = { ...settings, vocabulary: { bytes, stopTokens, roleTags } };
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData });
+  /** Waits until the thread is ready. @throws CheckpointError when the checkpoint cannot be used */
+  static async attach(worker: Worker, modelDir: string, tokenizer: Tokenizer): Promise<EngineClient> {
     const model = await new Promise<ModelInfo>((resolve, reject) => {
       const ended = (code: number) => reject(new Error(`the engine's thread ended with code ${code}`));
       worker.once("error", reject).once("exit", ended);
@@ -66,7 +59,7 @@ export class EngineClient implements Engine {
         else reject(new Error(`the engine's thread began with ${message.type}`));
       });
     });
-    return new EngineClient(worker, model, settings.modelDir, tokenizer);
+    return new EngineClient(worker, model, modelDir, tokenizer);
   }
 
   renderChat(messages: readonly ChatMessage[]): number[] {

@@ -24,6 +24,13 @@ interface Cut {
 // Depth below the largest logit, in steps of 1/32 nat; whatever lies deeper than 32 nats shares the last bucket.
 const bucketsPerNat = 32;
 const bucketCount = 32 * bucketsPerNat;
+/** e^-depth at the upper edge of each bucket. */
+const edges = Float64Array.from({ length: bucketCount }, (_, bucket) => Math.exp(-bucket / bucketsPerNat));
+
+/** e^-x for x in [0, 1/32) by its Taylor series, to 2e-12; several times as fast as the exact function. */
+function decay(x: number): number {
+  return 1 - x * (1 - x * (1 / 2) * (1 - x * (1 / 3) * (1 - x * (1 / 4) * (1 - x * (1 / 5)))));
+}
 
 export class Sampler {
   /** exp((logit - largest) / temperature) of each token. */
@@ -89,31 +96,11 @@ export class Sampler {
     };
   }
 
-  /** Fills weights and buckets, and finds how far down the ranking top-k and top-p reach without sorting it all. */
+  /** Finds how far down the ranking top-k and top-p reach, without sorting it all. */
   #cut(logits: Float32Array, largest: number, { temperature, topK, topP }: Omit<SamplingOptions, "seed">): Cut {
     const weights = this.#weights;
-    const everything = { logit: Number.NEGATIVE_INFINITY, token: logits.length };
-    if (topP >= 1 && (topK === 0 || topK >= logits.length)) {
-      let mass = 0;
-      for (let i = 0; i < logits.length; i++) {
-        mass += weights[i] = Math.exp(((logits[i] as number) - largest) / temperature);
-      }
-      return { ...everything, mass };
-    }
-
-    const [buckets, counts, masses] = [this.#buckets, this.#counts.fill(0), this.#masses.fill(0)];
-    let mass = 0;
-    for (let i = 0; i < logits.length; i++) {
-      const depth = (largest - (logits[i] as number)) / temperature;
-      const weight = Math.exp(-depth);
-      const bucket = Math.min(bucketCount - 1, Math.floor(depth * bucketsPerNat));
-      weights[i] = weight;
-      buckets[i] = bucket;
-      counts[bucket] = (counts[bucket] as number) + 1;
-      masses[bucket] = (masses[bucket] as number) + weight;
-      mass += weight;
-    }
-    let cut: Cut = { ...everything, mass };
+    const mass = this.#weigh(logits, largest, temperature);
+    let cut: Cut = { logit: Number.NEGATIVE_INFINITY, token: logits.length, mass };
     if (topK > 0 && topK < logits.length) cut = this.#lowest(logits, this.#counts, () => 1, topK);
     if (topP < 1) {
       const nucleus = this.#lowest(logits, this.#masses, (token) => weights[token] as number, topP * cut.mass);
@@ -121,6 +108,30 @@ export class Sampler {
       if (nucleus.mass < cut.mass) cut = nucleus;
     }
     return cut;
+  }
+
+  /** Fills weights and buckets; returns the sum of the weights. */
+  #weigh(logits: Float32Array, largest: number, temperature: number): number {
+    const [weights, buckets] = [this.#weights, this.#buckets];
+    const [counts, masses] = [this.#counts.fill(0), this.#masses.fill(0)];
+    const last = bucketCount - 1;
+    // Bounded, as infinity times a depth of zero would be no number.
+    const scale = Math.min(Number.MAX_VALUE, bucketsPerNat / temperature);
+    let mass = 0;
+    for (let i = 0; i < logits.length; i++) {
+      const steps = (largest - (logits[i] as number)) * scale;
+      const bucket = Math.min(steps, last) | 0;
+      const weight =
+        bucket === last
+          ? Math.exp(-steps / bucketsPerNat)
+          : (edges[bucket] as number) * decay((steps - bucket) * (1 / bucketsPerNat));
+      weights[i] = weight;
+      buckets[i] = bucket;
+      counts[bucket] = (counts[bucket] as number) + 1;
+      masses[bucket] = (masses[bucket] as number) + weight;
+      mass += weight;
+    }
+    return mass;
   }
 
   /**

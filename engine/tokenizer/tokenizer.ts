@@ -13,7 +13,7 @@ export interface Tokenizer {
   /** Tokens of plain text, in which nothing is a control token. */
   encode(text: string): number[];
   decode(tokens: readonly number[]): string;
-  /** Tokens that end a reply: the checkpoint's end tokens and the control tokens of its template. */
+  /** Tokens that end a reply: where a text begins or ends, and the control tokens of the template. */
   readonly stopTokens: ReadonlySet<number>;
   /** The same in writing: a reply that spells one out has begun somebody else's turn. */
   readonly roleTags: readonly string[];
@@ -61,17 +61,22 @@ function endTokens(folder: string): number[] {
     .filter((id): id is number => Number.isInteger(id));
 }
 
+/** bos_token, eos_token and the like, by name. */
+function namedTokens(config: Json): Record<string, string> {
+  const named = Object.entries(config).flatMap(([name, value]) => {
+    const text = typeof value === "object" && value !== null && "content" in value ? value.content : value;
+    return name.endsWith("_token") && typeof text === "string" ? [[name, text] as const] : [];
+  });
+  return Object.fromEntries(named);
+}
+
 function readTemplate(folder: string, config: Json): ChatTemplate {
   const beside = join(folder, "chat_template.jinja");
   const source = config.chat_template ?? (existsSync(beside) ? readFileSync(beside, "utf8") : undefined);
   if (typeof source !== "string") {
     throw new CheckpointError(`${join(folder, "tokenizer_config.json")}: has no chat_template in the form of a text`);
   }
-  const names = Object.entries(config).flatMap(([name, value]) => {
-    const text = typeof value === "object" && value !== null && "content" in value ? value.content : value;
-    return name.endsWith("_token") && typeof text === "string" ? [[name, text] as const] : [];
-  });
-  return chatTemplate(source, Object.fromEntries(names));
+  return chatTemplate(source, namedTokens(config));
 }
 
 /** What marks the turns of a template that has no control tokens, such as `<human>:`. */
@@ -126,12 +131,14 @@ export function loadTokenizer(folder: string, vocabularySize: number): Tokenizer
       from === "template" ? withControl.encode(text, { add_special_tokens: false }).ids : encode(text),
     );
   const tags = writtenTags(template);
+  const { bos_token, eos_token, pad_token } = namedTokens(config);
+  const ends = control.filter(({ content }) => [bos_token, eos_token, pad_token].includes(content));
   const used = control.filter(({ content }) => tags.some((tag) => tag.includes(content)));
   return {
     renderChat: render,
     encode,
     decode: (tokens) => decodeTokens(bytes, tokens),
-    stopTokens: new Set([...endTokens(folder), ...used.map(({ id }) => id)]),
+    stopTokens: new Set([...endTokens(folder), ...[...ends, ...used].map(({ id }) => id)]),
     roleTags: [
       ...new Set([
         ...used.map(({ content }) => content),

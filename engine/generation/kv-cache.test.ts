@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { KvCache } from "./kv-cache.ts";
+
+const layout = { layers: 2, keyValueHeads: 2, headSize: 2, contextLength: 300 };
+
+/** Writes token `position` of a slot: each number tells layer, slot, head, position and place in the head. */
+function write(cache: KvCache, slot: number, position: number): void {
+  for (let layer = 0; layer < layout.layers; layer++) {
+    const keys = Float32Array.from({ length: 4 }, (_, i) => 10_000 * layer + 1000 * slot + 2 * position + i / 10);
+    cache.append({ slot, start: position, layer }, { keys, values: keys.map((x) => -x) }, { row: 0, time: 1 });
+  }
+}
+
+/** Keys of one token as [head 0, head 1], each [head size]. */
+function read(cache: KvCache, layer: number, slot: number, position: number): number[] {
+  const { keys } = cache.view(layer, slot, 1);
+  return [0, 1].flatMap((head) => {
+    const start = (head * cache.capacity + position) * 2;
+    return [...keys.data.subarray(start, start + 2)].map((x) => Math.round(Number(x) * 10) / 10);
+  });
+}
+
+describe("KvCache", () => {
+  it("keeps every token while slots and capacity grow", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(1, 10);
+    expect(cache.capacity).toBe(128);
+    write(cache, 0, 0);
+    write(cache, 0, 127);
+    cache.reserve(3, 129);
+    expect(cache.capacity).toBe(256);
+    write(cache, 2, 200);
+    cache.reserve(4, 257);
+    expect(cache.capacity).toBe(300);
+    expect(read(cache, 0, 0, 0)).toEqual([0, 0.1, 0.2, 0.3]);
+    expect(read(cache, 1, 0, 127)).toEqual([10254, 10254.1, 10254.2, 10254.3]);
+    expect(read(cache, 1, 2, 200)).toEqual([12400, 12400.1, 12400.2, 12400.3]);
+    expect(cache.view(1, 2, 1).values.data[400]).toBeCloseTo(-12400);
+  });
+
+  it("shows the first slots without a copy", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(4, 5);
+    const before = cache.view(0, 0, 2);
+    expect(before.keys.shape).toEqual([2, 2, 128, 2]);
+    write(cache, 1, 3);
+    expect(before.keys.data[(2 * 128 + 3) * 2]).toBeCloseTo(1006);
+  });
+
+  it("closes a gap by moving a slot's tokens", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(3, 5);
+    for (const position of [0, 1]) write(cache, 2, position);
+    cache.move(2, 0, 2);
+    expect(read(cache, 1, 0, 1)).toEqual([12002, 12002.1, 12002.2, 12002.3]);
+  });
+
+  it("takes rows and times of a step apart", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(2, 5);
+    // [rows 2, heads 2, time 3, size 2]
+    const keys = Float32Array.from({ length: 24 }, (_, i) => i);
+    cache.append({ slot: 1, start: 2, layer: 0 }, { keys, values: keys }, { row: 1, time: 3 });
+    expect(read(cache, 0, 1, 2)).toEqual([12, 13, 18, 19]);
+    expect(read(cache, 0, 1, 4)).toEqual([16, 17, 22, 23]);
+  });
+
+  it("gives its memory back, and refuses more than the context", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(2, 5);
+    expect(cache.bytes).toBe(2 * 2 * 2 * 2 * 128 * 2 * 4);
+    cache.clear();
+    expect(cache.bytes).toBe(0);
+    expect(() => cache.reserve(1, 301)).toThrow("301 tokens do not fit a context of 300");
+    expect(() => cache.view(0, 0, 1)).toThrow("was room reserved?");
+  });
+});

@@ -1,0 +1,122 @@
+/** Against transformers and PEFT: test/fixtures/tiny-llama, made by scripts/fixtures/tiny-llama.py. */
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { type TinyLlama, tinyCheckpoint, tinyLlamaFolder, tinyReference } from "../architectures/tiny-llama-fixture.ts";
+import { readPeftAdapter } from "../lora/peft.ts";
+import { flattenAdapter, type StackableAdapter } from "./adapter-stack.ts";
+import { KvCache } from "./kv-cache.ts";
+import { ScoringJob } from "./scoring.ts";
+import { StepModel } from "./step-model.ts";
+
+const checkpoint = tinyCheckpoint("untied");
+const { architecture } = checkpoint;
+const model = await StepModel.create(checkpoint, { threads: 1 });
+afterAll(() => model.dispose());
+const vocabulary = architecture.vocabularySize;
+
+function stackable(name: "lora" | "rslora"): StackableAdapter {
+  const adapter = readPeftAdapter(join(tinyLlamaFolder, "untied", name), architecture);
+  return { sha256: name, rank: adapter.shape.rank, matrices: flattenAdapter(adapter, architecture.linearModules) };
+}
+
+const variants: { name: TinyLlama; adapter: StackableAdapter | null }[] = [
+  { name: "untied", adapter: null },
+  { name: "untied/lora", adapter: stackable("lora") },
+  { name: "untied/rslora", adapter: stackable("rslora") },
+];
+
+/** Largest difference between logits and the reference's logits of row `row` from token `from` on. */
+function worst(logits: Float32Array, name: TinyLlama, row: number, from: number): number {
+  const { logits: reference, tokens } = tinyReference(name);
+  const start = (row * (tokens[0]?.length ?? 0) + from) * vocabulary;
+  return logits.reduce((most, value, i) => Math.max(most, Math.abs(value - (reference[start + i] ?? 9))), 0);
+}
+
+const sequence = (name: TinyLlama, row: number) => tinyReference(name).tokens[row] as number[];
+const all = (tokens: readonly number[]) => [...tokens.keys()];
+
+describe("StepModel", () => {
+  it("gives the logits of the whole sequence when it is read in chunks", async () => {
+    for (const { name, adapter } of variants) {
+      const cache = new KvCache(architecture);
+      const tokens = sequence(name, 1);
+      for (const [start, end] of [
+        [0, 5],
+        [5, 9],
+        [9, 12],
+      ] as const) {
+        const chunk = tokens.slice(start, end);
+        cache.reserve(1, end);
+        const logits = await model.step(cache, 0, [{ tokens: chunk, start, adapter }], all(chunk));
+        expect(worst(logits, name, 1, start), `${name} from ${start}`).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  it("decodes rows of different length and adapter in one batch as if each were alone", async () => {
+    const cache = new KvCache(architecture);
+    cache.reserve(6, 12);
+    const rows = variants.flatMap(({ name, adapter }) => [0, 1].map((row) => ({ name, adapter, row })));
+    const read = rows.map((_, slot) => 3 + slot);
+    for (const [slot, { name, adapter, row }] of rows.entries()) {
+      const tokens = sequence(name, row).slice(0, read[slot]);
+      const logits = await model.step(cache, slot, [{ tokens, start: 0, adapter }], []);
+      expect(logits.length).toBe(0);
+    }
+    for (let step = 0; step < 4; step++) {
+      const batch = rows.map(({ name, adapter, row }, slot) => {
+        const start = (read[slot] as number) + step;
+        return { tokens: [sequence(name, row)[start] as number], start, adapter };
+      });
+      // Once the places in turn, once in another order.
+      const places = step % 2 === 0 ? all(rows.map(() => 0)) : [5, 3, 1, 4, 2, 0];
+      const logits = await model.step(cache, 0, batch, places);
+      for (const [index, slot] of places.entries()) {
+        const { name, row } = rows[slot] as (typeof rows)[number];
+        const own = logits.subarray(index * vocabulary, (index + 1) * vocabulary);
+        expect(worst(own, name, row, (read[slot] as number) + step), `${name} row ${row}`).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  it("continues the longest way transformers was asked for, token by token", async () => {
+    const { prompt, greedy } = tinyReference("untied");
+    const cache = new KvCache(architecture);
+    cache.reserve(1, prompt.length + greedy.length);
+    let tokens: readonly number[] = prompt;
+    let start = 0;
+    const found: number[] = [];
+    while (found.length < greedy.length) {
+      const logits = await model.step(cache, 0, [{ tokens, start, adapter: null }], [tokens.length - 1]);
+      start += tokens.length;
+      tokens = [logits.indexOf(Math.max(...logits))];
+      found.push(tokens[0] as number);
+    }
+    expect(found).toEqual(greedy);
+  });
+
+  it("refuses more tokens than the cache has room for", async () => {
+    const cache = new KvCache(architecture);
+    cache.reserve(1, 64);
+    await expect(model.step(cache, 0, [{ tokens: [1, 2], start: 63, adapter: null }], [0])).rejects.toThrow(
+      "63 + 2 tokens do not fit a cache of 64 tokens",
+    );
+  });
+});
+
+describe("ScoringJob", () => {
+  it("gives the log-probs of tokens behind `from`", async () => {
+    for (const { name, adapter } of variants) {
+      const tokens = sequence(name, 0);
+      const job = new ScoringJob(model, tokens, 4, adapter);
+      while (!(await job.advance()));
+      const { logits } = tinyReference(name);
+      const expected = tokens.slice(4).map((token, i) => {
+        const row = logits.slice((3 + i) * vocabulary, (4 + i) * vocabulary);
+        return (row[token] as number) - Math.log(row.reduce((sum, logit) => sum + Math.exp(logit), 0));
+      });
+      expect(job.logProbs.length).toBe(expected.length);
+      for (const [i, logProb] of job.logProbs.entries()) expect(logProb).toBeCloseTo(expected[i] as number, 4);
+    }
+  });
+});
