@@ -88,9 +88,12 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
     emitter.node("SimplifiedLayerNormalization", names, { axis: -1, epsilon: { float: epsilon }, stash_type: 1 }),
   rotary: (emitter, names) => emitter.node("RotaryEmbedding", names, { interleaved: 0 }, "com.microsoft"),
   gatherRows: plain("Gather", { axis: 0 }),
-  scatterAddRows: (emitter, [base = "", indices = "", updates = ""]) => {
-    const column = emitter.node("Unsqueeze", [indices, emitter.int64([-1])]);
-    return emitter.node("ScatterND", [base, column, updates], { reduction: "add" });
+  // Not ScatterND: the runtime spreads its updates over threads without a lock, and repeated rows lose some.
+  scatterAddRows: (emitter, [base = "", indices = "", updates = ""], _attributes, tensor) => {
+    const { shape } = operand(tensor.inputs, 2);
+    const column = emitter.node("Reshape", [indices, emitter.int64([-1, ...shape.slice(1).map(() => 1)])]);
+    const everyElement = emitter.node("Expand", [column, emitter.dims(shape)]);
+    return emitter.node("ScatterElements", [base, everyElement, updates], { axis: 0, reduction: "add" });
   },
   tokenLogProbs: (emitter, [logits = "", tokens = ""]) => {
     const last = emitter.int64([-1]);

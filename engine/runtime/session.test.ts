@@ -82,11 +82,14 @@ describe("createSession", () => {
       at: { data: at, shape: [count] },
       x: { data: new Float32Array(count * width).fill(1), shape: [count, width] },
     };
-    for (const threads of [1, 2, 4]) {
+    const expected = new Array<number>(width).fill(at.filter((row) => row === 5n).length);
+    for (const threads of [1, 4]) {
       const session = await createSession({ sum }, { threads });
-      const total = floats((await session.run(feeds)).sum);
-      const expected = at.filter((row) => row === 5n).length;
-      expect([...total.subarray(5 * width, 6 * width)]).toEqual(new Array(width).fill(expected));
+      // ScatterND lost updates about every tenth time.
+      for (let attempt = 0; attempt < 30; attempt++) {
+        const total = floats((await session.run(feeds)).sum);
+        expect([...total.subarray(5 * width, 6 * width)]).toEqual(expected);
+      }
       await session.dispose();
     }
   });
