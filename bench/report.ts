@@ -19,7 +19,8 @@ const round = (value: number) => Number(value.toPrecision(3)).toLocaleString("en
 
 export function formatFigure(figure: Figure): string {
   const { name, value, unit, target, how } = figure;
-  const asked = target === null ? "" : "atMost" in target ? `<= ${round(target.atMost)}` : `>= ${round(target.atLeast)}`;
+  const asked =
+    target === null ? "" : "atMost" in target ? `<= ${round(target.atMost)}` : `>= ${round(target.atLeast)}`;
   const verdict = target === null ? "     " : meets(figure) ? "ok   " : "SHORT";
   return `${verdict} ${name.padEnd(46)} ${round(value).padStart(8)} ${unit.padEnd(9)} ${asked.padEnd(9)} ${how}`;
 }

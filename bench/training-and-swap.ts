@@ -22,7 +22,11 @@ export async function measureTrainingAndSwap(server: RunningServer): Promise<Fig
     }
     return replies;
   };
-  const p95 = (replies: readonly TimedReply[]) => quantile(replies.flatMap(({ arrivals }) => gaps(arrivals)), 0.95);
+  const p95 = (replies: readonly TimedReply[]) =>
+    quantile(
+      replies.flatMap(({ arrivals }) => gaps(arrivals)),
+      0.95,
+    );
 
   const logger = await connectChat(server.url);
   for (let n = 0; n < exchanges; n += 8) {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { setPriority } from "node:os";
 import { dirname, join } from "node:path";
@@ -102,9 +103,16 @@ export async function runTrainer(options: TrainerProcessOptions): Promise<Traine
 
 /** The trainer does so itself when it starts; here it also holds while Node is still loading it. */
 function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, niceness);
-  } catch {
-    // The process has ended already, or the system forbids it: training works all the same.
+  const attempts = [
+    () => setPriority(pid, niceness),
+    // Linux shares the processor between sessions before it looks at niceness, and a detached child has its own session.
+    () => writeFileSync(`/proc/${pid}/autogroup`, String(niceness)),
+  ];
+  for (const attempt of attempts) {
+    try {
+      attempt();
+    } catch {
+      // The process has ended already, or the system has or allows no such thing: training works all the same.
+    }
   }
 }

@@ -68,7 +68,8 @@ export async function connectChat(url: string): Promise<ChatClient> {
         };
         const onToken: ChatServerEvents["token"] = ({ exchangeId, index, text: piece }) => {
           const entry = of(exchangeId);
-          if (index !== entry.pieces.length) reject(new Error(`token ${index} came where ${entry.pieces.length} was due`));
+          if (index !== entry.pieces.length)
+            reject(new Error(`token ${index} came where ${entry.pieces.length} was due`));
           entry.pieces.push(piece);
           entry.arrivals.push(performance.now() - began);
         };

@@ -40,7 +40,9 @@ export async function startServer(
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
-    child.once("exit", (code) => reject(new Error(`the server ended with code ${code} before it was ready:\n${output}`)));
+    child.once("exit", (code) =>
+      reject(new Error(`the server ended with code ${code} before it was ready:\n${output}`)),
+    );
   });
   return {
     url,

@@ -17,7 +17,8 @@ export async function trainOnce(url: string, body: object, timeout = 180_000): P
     const run = (await (await fetch(`${url}/api/training/runs/${id}`)).json()) as TrainingRun;
     if (run.state === "succeeded") return run;
     if (ended.has(run.state)) throw new Error(`run ${id} ${run.state}: ${JSON.stringify(run.error)}`);
-    if (performance.now() > deadline) throw new Error(`run ${id} is still ${run.state} at step ${run.step}/${run.steps}`);
+    if (performance.now() > deadline)
+      throw new Error(`run ${id} is still ${run.state} at step ${run.step}/${run.steps}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
