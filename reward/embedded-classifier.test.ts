@@ -47,7 +47,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("a text's log-odds are the calibrated mean of its worst window and its worst sentence", async () => {
+test("a text's log-odds are calibrated from its windows and its sentences", async () => {
   const text = "The weather is rather nice today. Would you like to come along for a walk with the dog?";
   const network = new Network(shape, rounded);
   const { whole, sentences } = textViews(text, shape);
@@ -63,9 +63,14 @@ test("a text's log-odds are the calibrated mean of its worst window and its wors
   expect(score?.attributes.INSULT).toBeCloseTo(1 / (1 + Math.exp(-0.5 * raw(1) - 0.25)), 5);
 });
 
-test("the mean of the worst whole window and the worst sentence, or the window alone", () => {
-  expect(combineViews([1, 4], [2, -3])).toBe(3);
-  expect(combineViews([1, 4], [])).toBe(4);
+test("each view is a log-mean-exp of sharpness 2, and the two are averaged", () => {
+  expect(combineViews([4], [])).toBe(4);
+  expect(combineViews([3, 3, 3], [1])).toBeCloseTo(2);
+  // ln((e^0 + e^(2 ln 3)) / 2) / 2 = ln(5) / 2
+  expect(combineViews([0, Math.log(3)], [])).toBeCloseTo(Math.log(5) / 2);
+  // One bad part among many harmless ones costs at most ln(n) / 2.
+  expect(combineViews([...new Array(99).fill(-5), 8], [])).toBeCloseTo(8 - Math.log(100) / 2, 3);
+  expect(combineViews([1000, -1000], [])).toBeCloseTo(1000 - Math.log(2) / 2);
 });
 
 test("a batch gives what its texts give one by one, empty ones included", async () => {

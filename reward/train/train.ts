@@ -11,11 +11,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { decodeBfloat16, encodeBfloat16 } from "../../engine/checkpoint/float16.ts";
 import type { ClassifierShape } from "../classifier/config.ts";
-import { combineViews, textViews } from "../classifier/views.ts";
 import { writeClassifierFolder } from "../classifier/write-folder.ts";
 import { textFeatures } from "../text/features.ts";
-import { type Calibration, type CalibrationPoint, fitPlatt } from "./calibrate.ts";
-import { type Example, heads, loadExamples } from "./examples.ts";
+import { calibrateHeads } from "./calibrate-heads.ts";
+import { heads, loadExamples } from "./examples.ts";
 import { initialParameters, Network, type Parameters } from "./network.ts";
 import { seededRandom } from "./random.ts";
 import { defaultTrainingOptions, trainClassifier } from "./training-loop.ts";
@@ -29,9 +28,6 @@ const shape: ClassifierShape = {
   hiddenSize: 32,
   heads: [...heads],
 };
-
-/** Sources whose labels mean what a probability should mean, each of equal weight in the calibration. */
-const calibrationSources = ["jigsaw", "real-toxicity-prompts", "paradetox", "hate", "counter-narrative", "dialogue"];
 
 const { values: flags } = parseArgs({
   options: {
@@ -69,7 +65,7 @@ trainClassifier(network, texts, options, random, (epoch, loss) => {
   log({ event: "epoch", epoch, loss: Number(loss.toFixed(5)) });
 });
 const stored = roundToBfloat16(network.parameters);
-const calibration = calibrate(new Network(shape, stored), examples);
+const calibration = calibrateHeads(new Network(shape, stored), examples);
 log({ event: "calibrated", calibration });
 const bytes = writeClassifierFolder(flags.out, { name: "toxicity-small", shape, parameters: stored, calibration });
 log({ event: "written", megabytes: bytes / 1e6 });
@@ -83,26 +79,4 @@ writeFileSync(
 function roundToBfloat16(parameters: Parameters): Parameters {
   const entries = Object.entries(parameters).map(([name, values]) => [name, decodeBfloat16(encodeBfloat16(values))]);
   return Object.fromEntries(entries) as Parameters;
-}
-
-function calibrate(trained: Network, all: readonly Example[]): Calibration[] {
-  const heldOut = all
-    .filter((example) => example.split === "validation" && calibrationSources.includes(example.source))
-    .map((example) => {
-      const { whole, sentences } = textViews(example.text, shape);
-      const rows = [whole, sentences].map((windows) => windows.map((window) => [...trained.forward(window)]));
-      return { ...example, rows };
-    })
-    .filter(({ rows }) => rows[0]?.length !== 0);
-  return heads.map((head, k) => {
-    const points: (CalibrationPoint & { source: string })[] = heldOut.flatMap(({ source, targets, rows }) => {
-      const target = targets[head];
-      if (target === undefined) return [];
-      const [whole = [], sentences = []] = rows.map((list) => list.map((row) => row[k] as number));
-      return [{ source, raw: combineViews(whole, sentences), target, weight: 1 }];
-    });
-    const sizes = Object.groupBy(points, (point) => point.source);
-    for (const point of points) point.weight = 1000 / (sizes[point.source]?.length ?? 1);
-    return fitPlatt(points);
-  });
 }
