@@ -68,7 +68,9 @@ async function fullForward(tokens: readonly number[], folder: string | null): Pr
   const weight = rememberWeights((name, shape) => ops.weight(name, shape));
   const context = adapter === null ? { weight } : { weight, adapt: trainableLora(architecture, adapter.shape).adapt };
   const { logProbs } = scoringExpressions(architecture, context);
-  const buffers = Object.fromEntries([...weights].map(([name, data]) => [name, new Uint8Array(data.buffer)]));
+  const buffers = Object.fromEntries(
+    [...weights].map(([name, data]) => [name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]),
+  );
   const locate = (name: string) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 });
   const session = await createSession({ logProbs }, { threads: 1, buffers, locate });
   const lora = adapter === null ? {} : loraFeeds(architecture, adapter);
