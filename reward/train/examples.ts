@@ -42,19 +42,19 @@ export const sourcesWithOffset: ReadonlySet<string> = new Set([
 
 /** Weight of one example in the loss: high where labels mean what Perspective's do, low where they are noisy. */
 export const sourceWeights: Readonly<Record<string, number>> = {
-  jigsaw: 2,
+  jigsaw: 3,
   "real-toxicity-prompts": 3,
   paradetox: 1,
   davidson: 0.5,
-  hatexplain: 0.4,
-  "tweeteval-hate": 0.3,
+  hatexplain: 0.2,
+  "tweeteval-hate": 0.1,
   "tweeteval-offensive": 0.5,
   hatemoji: 1,
   diasafety: 0.5,
-  hate: 0.5,
-  "counter-narrative": 0.8,
+  hate: 1,
+  "counter-narrative": 2,
   dialogue: 0.3,
-  written: 0.5,
+  written: 2,
 };
 
 const nothing: Record<Head, number> = {

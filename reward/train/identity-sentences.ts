@@ -76,6 +76,22 @@ const kind = [
   "How would you feel if someone said that about {g}?",
   "Violence against {g} is rising and must be stopped.",
   "Calling {g} animals is never acceptable.",
+  "Our new neighbours are {g}, and their children play with ours.",
+  "She teaches {g} to read and write.",
+  "A group of {g} asked me for directions at the station.",
+  "He wrote a novel about three {g} who travel the world.",
+  "The survey asked {g} about their jobs and hobbies.",
+  "{g} pay taxes, raise families and follow the news.",
+  "My doctor and my favourite singer are {g}.",
+  "The film shows how {g} lived in the last century.",
+  "Did you know that some of the first doctors in our region were {g}?",
+  "Where do {g} meet in this city?",
+  "The council invited {g} to speak about the new park.",
+  "{g} in this village celebrate together every spring.",
+  "There were {g} among the volunteers after the flood.",
+  "You cannot judge {g} by what one person did.",
+  "I work with {g} every day, and they are as different as anyone.",
+  "If you talk to {g}, you will see that they share your worries.",
 ];
 
 const hostile = [

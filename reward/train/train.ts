@@ -1,7 +1,7 @@
 /**
  * Trains the embedded toxicity classifier from the public data sets and writes its folder:
  *
- *     node reward/train/train.ts --data DIR --out models/toxicity-small [--seed 1] [--epochs 2]
+ *     node reward/train/train.ts --data DIR --out models/toxicity-small [--seed 1] [--epochs 3]
  *
  * DIR holds the folders named in datasets/. A run takes a few minutes of one core and repeats exactly with its seed.
  * Nothing of `perspective_scored` is read here: it is for evaluation only.
@@ -18,6 +18,9 @@ import { heads, loadExamples } from "./examples.ts";
 import { initialParameters, Network, type Parameters } from "./network.ts";
 import { seededRandom } from "./random.ts";
 import { defaultTrainingOptions, trainClassifier } from "./training-loop.ts";
+
+/** Windows of a long text that training may see. */
+const windowsKept = 3;
 
 const shape: ClassifierShape = {
   wideBuckets: 2 ** 18,
@@ -52,7 +55,7 @@ const random = seededRandom(seed);
 const examples = loadExamples(flags.data, random);
 const texts = examples
   .filter((example) => example.split === "train")
-  .map(({ text, source, targets }) => ({ source, targets, windows: textFeatures(text, shape).slice(0, 1) }))
+  .map(({ text, source, targets }) => ({ source, targets, windows: textFeatures(text, shape).slice(0, windowsKept) }))
   .filter(({ windows }) => windows.length > 0);
 const counts = Object.groupBy(texts, (text) => text.source);
 log({

@@ -25,7 +25,7 @@ export interface TrainingOptions {
 }
 
 export const defaultTrainingOptions: TrainingOptions = {
-  epochs: 2,
+  epochs: 3,
   learningRates: { wide: 0.3, embedding: 0.05, dense: 0.001 },
   batch: 16,
   wordDropout: 0.1,
@@ -85,13 +85,16 @@ function isHarmless({ source, targets }: TrainingText): boolean {
 }
 
 function trainingWindow(
-  { windows }: TrainingText,
+  { windows, targets }: TrainingText,
   harmless: readonly TrainingText[],
   longest: number,
   joined: number,
   random: Random,
 ): TextFeatures {
-  let window = windows[0] as TextFeatures;
+  // Any part of a clean text is clean; of a toxic one, the beginning is the likeliest to show it.
+  const clean = (targets.TOXICITY ?? 1) <= 0.1;
+  const index = clean ? Math.floor(random.uniform() * windows.length) : 0;
+  let window = windows[index] as TextFeatures;
   if (windows.length > 1 || harmless.length === 0 || random.uniform() >= joined) return window;
   const count = 1 + Math.floor(3 * random.uniform());
   for (let i = 0; i < count; i++) {
