@@ -26,9 +26,18 @@ export async function startServer(
   dataDir = mkdtempSync(join(tmpdir(), "rejoinder-")),
 ): Promise<RunningServer> {
   const began = performance.now();
+  const recommended = JSON.parse(readFileSync(join(projectFolder, "scripts", "server-environment.json"), "utf8"));
   const child = spawn(process.execPath, [join(projectFolder, "server", "main.ts")], {
     cwd: projectFolder,
-    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "warn", DATA_DIR: dataDir, ...settings },
+    env: {
+      ...recommended,
+      ...process.env,
+      PORT: "0",
+      HOST: "127.0.0.1",
+      LOG_LEVEL: "warn",
+      DATA_DIR: dataDir,
+      ...settings,
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
