@@ -2,7 +2,7 @@
 
 /** Effect, range and default of everything that shapes the sampled distribution. */
 export interface SamplingOptions {
-  /** Divides the logits. 0 means greedy (arg max). Range 0..2, default 0.8. */
+  /** Divides the logits. 0 means greedy (arg max). Range 0..2, default 0.5. */
   temperature: number;
   /** Keep only the k most likely tokens; 0 keeps all. Default 0. */
   topK: number;
@@ -126,7 +126,7 @@ export interface Engine {
 }
 
 export const defaultSampling: Omit<SamplingOptions, "seed"> = {
-  temperature: 0.8,
+  temperature: 0.5,
   topK: 0,
   topP: 0.95,
   repetitionPenalty: 1,

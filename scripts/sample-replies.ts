@@ -20,15 +20,16 @@ const { values } = parseArgs({
     messages: { type: "string", default: "models/rejoinder-tiny/messages.jsonl" },
     reward: { type: "string", default: "models/toxicity-small" },
     corpus: { type: "string" },
+    // Of the first message; each further one counts one up.
     seed: { type: "string", default: "1" },
   },
 });
 
-async function answer(engine: Engine, text: string, adapter: string | null): Promise<string> {
+async function answer(engine: Engine, text: string, adapter: string | null, seed: number): Promise<string> {
   const replies = engine.generate({
     promptTokens: engine.renderChat([{ role: "user", content: text }]),
     adapter,
-    sampling: { ...defaultSampling, seed: Number(values.seed) },
+    sampling: { ...defaultSampling, seed },
     maxTokens: 80,
     stop: [],
   });
@@ -61,8 +62,9 @@ const { sha256 } = await engine.loadAdapter(values.adapter);
 const reward = await loadRewardModel(values.reward);
 const rows: string[] = [];
 const sums = { message: 0, base: 0, adapter: 0 };
-for (const text of messages) {
-  const replies = [await answer(engine, text, null), await answer(engine, text, sha256)];
+for (const [index, text] of messages.entries()) {
+  const seed = Number(values.seed) + index;
+  const replies = [await answer(engine, text, null, seed), await answer(engine, text, sha256, seed)];
   const [message, base, adapted] = await reward.score([text, ...replies]);
   sums.message += message?.toxicity ?? 0;
   sums.base += base?.toxicity ?? 0;
