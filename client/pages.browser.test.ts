@@ -178,7 +178,8 @@ describe.runIf(missing.length === 0)("the pages in a browser", { timeout: 60_000
     await tab.keyboard.press("Enter");
     await tab.getByText("The message is too long").waitFor();
     await tab.getByRole("button", { name: "Edit the message" }).click();
-    expect(await tab.getByRole("textbox", { name: "Your message" }).inputValue()).toBe(tooLong);
+    const composer = tab.getByRole("textbox", { name: "Your message" });
+    await expect.poll(() => composer.inputValue(), { timeout: 10_000 }).toBe(tooLong);
   });
 
   it("goes on with a conversation after the server was restarted", async () => {

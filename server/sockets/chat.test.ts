@@ -57,7 +57,7 @@ test("a message is logged, streamed by gap-free indexes, scored and completed", 
     promptTokens: server.engine.renderChat([{ role: "user", content: text }]),
     reply: "I hear you.",
     logProbs: Array(12).fill(-0.5),
-    sampling: { temperature: 0.8, topK: 3, topP: 0.95, repetitionPenalty: 1, seed: 7 },
+    sampling: { temperature: 0.5, topK: 3, topP: 0.95, repetitionPenalty: 1, seed: 7 },
     reward: { version: "1", total: 1, terms: { toxicity: 1 } },
     consent: true,
   });

@@ -5,7 +5,7 @@ import { matricesOf } from "../lora-graph.ts";
 import type { AdamState } from "../optimizer/adamw.ts";
 import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
 import { fixedPpoSettings } from "./default-settings.ts";
-import type { PpoPass } from "./ppo-graph.ts";
+import type { PpoPass } from "./ppo-pass.ts";
 import { createValueHead, type ValueHead } from "./value-head.ts";
 
 export interface Learner {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TrainerError } from "../trainer-error.ts";
 import type { Experience } from "./experience.ts";
-import type { PpoPass } from "./ppo-graph.ts";
+import type { PpoPass } from "./ppo-pass.ts";
 
 function firstNonFinite({ policyLoss, valueLoss, loraGradients, valueGradients }: PpoPass): string | null {
   if (!Number.isFinite(policyLoss)) return `the policy loss is ${policyLoss}`;

@@ -14,6 +14,7 @@ import { fixedPpoSettings } from "./default-settings.ts";
 import type { Experience } from "./experience.ts";
 import type { Learner } from "./learner.ts";
 import { clippedValueLoss, policyLoss } from "./ppo-loss.ts";
+import type { PpoPass } from "./ppo-pass.ts";
 import { type ValueHead, valueExpression, valueFeeds } from "./value-head.ts";
 
 export interface PpoGraphOptions {
@@ -23,22 +24,6 @@ export interface PpoGraphOptions {
   maxLogRatio: number;
   /** Weight of the mean entropy in the loss; 0 leaves it out. */
   entropyCoefficient: number;
-}
-
-/** One pass, or the sum over the passes of a minibatch. */
-export interface PpoPass {
-  policyLoss: number;
-  valueLoss: number;
-  /** Of the current policy, at each reply's own temperature. */
-  logProbs: Map<Experience, Float32Array>;
-  /** Mean entropy, nats a token, of the pass's part of the minibatch. */
-  entropy: number;
-  /** Reply tokens of the pass. */
-  tokens: number;
-  /** By matrix name. */
-  loraGradients: Map<string, Float32Array>;
-  /** `weight` and `bias`. */
-  valueGradients: Map<string, Float32Array>;
 }
 
 export interface PpoGraph {
