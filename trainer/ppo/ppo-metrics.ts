@@ -1,7 +1,7 @@
 /** What a PPO run reports of itself. Every name is defined in docs/metrics.md. */
 import type { Experience } from "./experience.ts";
 import { klEstimates } from "./kl-estimates.ts";
-import type { PpoPass } from "./ppo-graph.ts";
+import type { PpoPass } from "./ppo-pass.ts";
 
 export const mean = (values: readonly number[]) =>
   values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
