@@ -70,11 +70,14 @@ export async function startServer(config: Config): Promise<RunningServer> {
     opened.push(async () => (await loadingJudge.catch(() => null))?.close());
     const [engine, judge] = await Promise.all([loadingEngine, loadingJudge]);
 
-    const sockets = createSocketServer(http);
-    opened.push(() => closeConnections(http, sockets));
+    const sockets = createSocketServer();
+    let attached = false;
+    opened.push(async () => attached && closeConnections(http, sockets));
     const { scorer, rejudge } = judge;
     const assembly = await assemble({ config, version, store, engine, scorer, rejudge, sockets, metrics, log });
     opened.push(() => assembly.close());
+    sockets.attach(http);
+    attached = true;
     door.open(assembly.routes);
     log.info({ url, model: engine.model.id, reward: scorer.name, threads }, "ready");
     return {

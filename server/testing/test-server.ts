@@ -58,7 +58,7 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
   const door = createFrontDoor(log, metrics);
   const http = createServer(door.app);
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  const sockets = createSocketServer(http);
+  const sockets = createSocketServer();
   const assembly = await assemble({
     config,
     version: "test",
@@ -71,6 +71,7 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
     log,
     ...(graceMs === undefined ? {} : { graceMs }),
   });
+  sockets.attach(http);
   door.open(assembly.routes);
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   const clients: ChatSocket[] = [];
