@@ -48,9 +48,9 @@ export function writeAdapterFolder(
   return sha256;
 }
 
-/** @param scorer of the adapter's shape */
+/** @param scorer of adapters of this shape */
 export async function probeOf(
-  scorer: LoraScorer,
+  scorer: Pick<LoraScorer, "score">,
   adapter: LoraAdapter,
   { promptTokens, replyTokens }: TokenSequence,
 ): Promise<AdapterProbe> {

@@ -1,10 +1,10 @@
 /** Graphs over a frozen base model with one trainable adapter, shared by fine-tuning and PPO. */
-import { type ParameterContext, rememberWeights } from "../engine/architectures/architecture.ts";
+import { type Architecture, type ParameterContext, rememberWeights } from "../engine/architectures/architecture.ts";
 import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
 import { gradients } from "../engine/graph/autodiff.ts";
 import * as ops from "../engine/graph/ops.ts";
 import type { Tensor } from "../engine/graph/tensor.ts";
-import type { LoraAdapter, LoraShape } from "../engine/lora/adapter.ts";
+import { type LoraAdapter, type LoraShape, scalingOf, targetedModules } from "../engine/lora/adapter.ts";
 import { type TrainableLora, trainableLora } from "../engine/lora/lora-context.ts";
 import type { SessionOptions } from "../engine/runtime/session.ts";
 
@@ -20,13 +20,42 @@ export function loraModel({ architecture }: Checkpoint, shape: LoraShape): LoraM
   return { context: { weight, adapt: lora.adapt }, lora };
 }
 
-/** Where a session finds the base weights: one buffer a tensor, under its own name. */
-export function frozenWeights({ weights }: Checkpoint): Required<Pick<SessionOptions, "buffers" | "locate">> {
-  const entries = [...weights].map(
+type WeightSource = Required<Pick<SessionOptions, "buffers" | "locate">>;
+
+/** Where a session finds frozen weights: one buffer a tensor, under its own name. */
+export function weightSource(tensors: ReadonlyMap<string, Float32Array>): WeightSource {
+  const entries = [...tensors].map(
     ([name, data]) => [name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)] as const,
   );
   const buffers = Object.fromEntries(entries);
   return { buffers, locate: (name) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 }) };
+}
+
+export const frozenWeights = ({ weights }: Checkpoint): WeightSource => weightSource(weights);
+
+/** An adapter that stays as it is: its matrices are weights of the graph, to be found in `tensors`. */
+export function frozenLora(
+  architecture: Architecture,
+  { shape, matrices }: LoraAdapter,
+): { adapt: NonNullable<ParameterContext["adapt"]>; tensors: Map<string, Float32Array> } {
+  const tensors = new Map<string, Float32Array>();
+  const pairs = new Map<string, { a: Tensor; b: Tensor }>();
+  for (const { name, inputSize, outputSize } of targetedModules(architecture, shape)) {
+    const pair = matrices.get(name);
+    if (pair === undefined) throw new Error(`the adapter has no matrices for ${name}`);
+    const [a, b] = [`frozen:${name}.a`, `frozen:${name}.b`];
+    tensors.set(a, pair.a).set(b, pair.b);
+    pairs.set(name, { a: ops.weight(a, [shape.rank, inputSize]), b: ops.weight(b, [outputSize, shape.rank]) });
+  }
+  return {
+    tensors,
+    adapt(module, x) {
+      const pair = pairs.get(module);
+      if (pair === undefined) return null;
+      const low = ops.scale(ops.matmul(x, ops.transposeLast(pair.a)), scalingOf(shape));
+      return ops.matmul(low, ops.transposeLast(pair.b));
+    },
+  };
 }
 
 /** A LoRA matrix by the name it has in gradients, optimizer states and checkpoints. */

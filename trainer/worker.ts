@@ -15,8 +15,9 @@ import { loggedSft } from "./sft/logged-sft.ts";
 
 const resumable = 75;
 
+/** Whoever started us may be gone: the run goes on, and `metrics.jsonl` tells the rest. */
 function send(event: TrainingEvent): void {
-  if (process.connected) process.send?.(event);
+  if (process.connected) process.send?.(event, undefined, undefined, () => undefined);
 }
 
 async function main(jobFile: string): Promise<number> {

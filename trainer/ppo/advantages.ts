@@ -22,19 +22,17 @@ export function generalizedAdvantages(
   return { advantages, returns: advantages.map((advantage, t) => advantage + (values[t] as number)) };
 }
 
-/** Below this standard deviation there is nothing to tell tokens apart by. */
-const leastDeviation = 1e-6;
-
 /**
  * Moves all tokens of a batch together to mean 0 and (population) standard deviation 1, in new arrays.
- * Where all are the same, all become 0: noise is not blown up to a signal.
+ *
+ * @param leastDeviation a smaller deviation counts as this much: where all replies are worth the same, the critic's noise
+ *   is not blown up to a signal
  */
-export function whiten(advantages: readonly Float32Array[]): Float32Array[] {
+export function whiten(advantages: readonly Float32Array[], leastDeviation: number): Float32Array[] {
   const count = advantages.reduce((sum, { length }) => sum + length, 0);
   const sumOf = (f: (value: number) => number) =>
     advantages.reduce((sum, array) => array.reduce((inner, value) => inner + f(value), sum), 0);
   const mean = sumOf((value) => value) / count;
-  const deviation = Math.sqrt(sumOf((value) => (value - mean) ** 2) / count);
-  if (!(deviation > leastDeviation)) return advantages.map(({ length }) => new Float32Array(length));
+  const deviation = Math.max(leastDeviation, Math.sqrt(sumOf((value) => (value - mean) ** 2) / count));
   return advantages.map((array) => array.map((value) => (value - mean) / deviation));
 }

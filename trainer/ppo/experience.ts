@@ -1,20 +1,19 @@
 /** From logged replies to what a PPO update needs: old log-probs, values, advantages and weights, token by token. */
 import type { LoraAdapter } from "../../engine/lora/adapter.ts";
 import { lengthBuckets } from "../length-buckets.ts";
-import type { LoraScorer, SequenceScores } from "../lora-scorer.ts";
 import { generalizedAdvantages, whiten } from "./advantages.ts";
 import { fixedPpoSettings } from "./default-settings.ts";
 import { importanceWeights, sequenceDistance } from "./importance-weights.ts";
 import { klEstimates } from "./kl-estimates.ts";
+import type { PolicyScorer, PolicyScores } from "./policy-scorer.ts";
 import type { LoggedReply } from "./snapshot.ts";
-import { tokenRewards } from "./token-rewards.ts";
+import { type RewardScale, tokenRewards } from "./token-rewards.ts";
 import { predictValues, type ValueHead } from "./value-head.ts";
 
-/** A reply with the scores of the policy as it is now ("old" from here on) and of the frozen reference. */
+/** A reply with the scores of the policy as it is now ("old" from here on) beside its frozen reference. */
 export interface ScoredReply {
   reply: LoggedReply;
-  old: SequenceScores;
-  referenceLogProbs: Float32Array;
+  old: PolicyScores;
 }
 
 /** Everything a minibatch is built from; arrays hold one value a reply token. */
@@ -26,52 +25,35 @@ export interface Experience {
   advantages: Float32Array;
   returns: Float32Array;
   importanceWeights: Float32Array;
-  /** Of old to reference, nats in this reply. */
-  kl: { k1: number; k3: number };
+  /** Of old to reference, summed over this reply, nats: exact, and as its own tokens estimate it. */
+  referenceKl: number;
+  sampledReferenceKl: number;
 }
 
-/** Scores the replies under one adapter, in their order, in passes of like length. */
-async function scoreReplies(
-  scorer: LoraScorer,
-  adapter: LoraAdapter,
-  replies: readonly LoggedReply[],
-): Promise<SequenceScores[]> {
-  const scores = new Map<LoggedReply, SequenceScores>();
-  for (const pass of lengthBuckets(replies, fixedPpoSettings.tokensPerPass, 0)) {
-    const found = await scorer.score(adapter, pass);
-    for (const [row, reply] of pass.entries()) scores.set(reply, found[row] as SequenceScores);
-  }
-  return replies.map((reply) => scores.get(reply) as SequenceScores);
-}
+const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0);
 
-/** Scores the replies under the policy as it is and under the frozen reference. */
-export async function scoreBatch(
-  scorer: LoraScorer,
+/** Scores the replies under the policy as it is, in their order, in passes of like length. */
+export async function scoreReplies(
+  scorer: PolicyScorer,
   policy: LoraAdapter,
-  reference: LoraAdapter,
   replies: readonly LoggedReply[],
 ): Promise<ScoredReply[]> {
-  const old = await scoreReplies(scorer, policy, replies);
-  const frozen = await scoreReplies(scorer, reference, replies);
-  return replies.map((reply, index) => ({
-    reply,
-    old: old[index] as SequenceScores,
-    referenceLogProbs: (frozen[index] as SequenceScores).logProbs,
-  }));
+  const scores = new Map<LoggedReply, PolicyScores>();
+  for (const pass of lengthBuckets(replies, fixedPpoSettings.tokensPerPass, 0)) {
+    const found = await scorer.score(policy, pass);
+    for (const [row, reply] of pass.entries()) scores.set(reply, found[row] as PolicyScores);
+  }
+  return replies.map((reply) => ({ reply, old: scores.get(reply) as PolicyScores }));
 }
 
-/** KL (k3) of the policy to the reference, mean over the replies, nats a reply. */
-export async function meanKl(
-  scorer: LoraScorer,
+/** KL of the policy to the reference, mean over the replies, nats a reply. */
+export async function meanReferenceKl(
+  scorer: PolicyScorer,
   policy: LoraAdapter,
-  reference: LoraAdapter,
   replies: readonly LoggedReply[],
 ): Promise<number> {
-  const scored = await scoreBatch(scorer, policy, reference, replies);
-  const kls = scored.map(({ old, referenceLogProbs }) => {
-    return klEstimates(old.logProbs, referenceLogProbs, fixedPpoSettings.maxLogRatio).k3;
-  });
-  return kls.reduce((sum, kl) => sum + kl, 0) / kls.length;
+  const scored = await scoreReplies(scorer, policy, replies);
+  return sum(scored.map(({ old }) => sum(old.referenceKl))) / scored.length;
 }
 
 /**
@@ -90,9 +72,10 @@ export function splitByDistance(
 export interface ExperienceOptions {
   gamma: number;
   lambda: number;
-  rewardScale: number;
+  rewardScale: RewardScale;
   klCoefficient: number;
   missingEndPenalty: number;
+  leastDeviation: number;
   maxImportanceWeight: number;
   maxLogRatio: number;
 }
@@ -103,13 +86,16 @@ export function toExperience(
   head: ValueHead,
   options: ExperienceOptions,
 ): Experience[] {
-  const estimated = scored.map(({ reply, old, referenceLogProbs }) => {
+  const estimated = scored.map(({ reply, old }) => {
     const oldValues = predictValues(head, old.hidden);
-    const rewards = tokenRewards(reply, old.logProbs, referenceLogProbs, options);
+    const rewards = tokenRewards(reply, old.logProbs, old.referenceLogProbs, options);
     return { oldValues, ...generalizedAdvantages(rewards, oldValues, options.gamma, options.lambda) };
   });
-  const whitened = whiten(estimated.map(({ advantages }) => advantages));
-  return scored.map(({ reply, old, referenceLogProbs }, index) => {
+  const whitened = whiten(
+    estimated.map(({ advantages }) => advantages),
+    options.leastDeviation,
+  );
+  return scored.map(({ reply, old }, index) => {
     const { oldValues, returns } = estimated[index] as (typeof estimated)[number];
     return {
       reply,
@@ -121,7 +107,8 @@ export function toExperience(
         cap: options.maxImportanceWeight,
         maxLogRatio: options.maxLogRatio,
       }),
-      kl: klEstimates(old.logProbs, referenceLogProbs, options.maxLogRatio),
+      referenceKl: sum(old.referenceKl),
+      sampledReferenceKl: klEstimates(old.logProbs, old.referenceLogProbs, options.maxLogRatio).k1,
     };
   });
 }

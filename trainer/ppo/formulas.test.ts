@@ -33,35 +33,36 @@ describe("advantages", () => {
 
   it("are whitened over all tokens of a batch together", () => {
     const { input, output } = recorded.whiten;
-    const found = whiten([array(input.slice(0, 2)), array(input.slice(2))]);
+    const found = whiten([array(input.slice(0, 2)), array(input.slice(2))], 0.1);
     expectClose(
       found.flatMap((part) => [...part]),
       output,
     );
   });
 
-  it("become zero where all are the same", () => {
-    expect(whiten([array([0.7, 0.7]), array([0.7])])).toEqual([array([0, 0]), array([0])]);
+  it("are not stretched when they hardly differ", () => {
+    const [first = [], second = []] = whiten([array([0.7, 0.7]), array([0.7])], 0.1);
+    expectClose([...first, ...second], [0, 0, 0]);
+    expectClose(whiten([array([0.01, -0.01])], 0.1)[0] ?? [], [0.1, -0.1]);
   });
 });
 
 describe("token rewards", () => {
-  const options = { rewardScale: 0.5, klCoefficient: 0.5, missingEndPenalty: 0.25 };
+  const options = { rewardScale: { mean: 1, deviation: 0.5 }, klCoefficient: 0.5, missingEndPenalty: 0.25 };
   const [old, reference] = [array([-1, -2, -3]), array([-2, -2, -1])];
 
   it("pay for the log-ratio to the reference, and earn the reply's reward at its last token", () => {
-    expect([...tokenRewards({ reward: 2, ended: true }, old, reference, options)]).toEqual([-0.5, 0, 2]);
+    expect([...tokenRewards({ reward: 2, ended: true }, old, reference, options)]).toEqual([-0.5, 0, 3]);
   });
 
   it("are less for a reply that never ended", () => {
-    expect([...tokenRewards({ reward: 2, ended: false }, old, reference, options)]).toEqual([-0.5, 0, 1.75]);
+    expect([...tokenRewards({ reward: 2, ended: false }, old, reference, options)]).toEqual([-0.5, 0, 2.75]);
   });
 });
 
 describe("the reward scale", () => {
-  it("is one over the standard deviation, and 1 where there is none", () => {
-    expect(rewardScale([1, 5])).toBe(0.5);
-    expect(rewardScale([3, 3, 3])).toBe(1);
+  it("is the mean and the population's standard deviation", () => {
+    expect(rewardScale([1, 5])).toEqual({ mean: 3, deviation: 2 });
   });
 });
 

@@ -50,8 +50,8 @@ export function batchMetrics(experiences: readonly Experience[], maxImportanceWe
   const weights = experiences.flatMap(({ importanceWeights }) => [...importanceWeights]);
   return {
     reward: mean(experiences.map(({ reply }) => reply.reward)),
-    klReference: mean(experiences.map(({ kl }) => kl.k3)),
-    klReferenceK1: mean(experiences.map(({ kl }) => kl.k1)),
+    klReference: mean(experiences.map(({ referenceKl }) => referenceKl)),
+    klReferenceSampled: mean(experiences.map(({ sampledReferenceKl }) => sampledReferenceKl)),
     explainedVariance: explainedVariance(
       experiences.flatMap(({ oldValues }) => [...oldValues]),
       experiences.flatMap(({ returns }) => [...returns]),

@@ -171,6 +171,18 @@ describe("PPO on logged exchanges", () => {
     await expect(run(jobOf({}))).rejects.toThrow("no reply could be trained on");
   });
 
+  it("does not make a signal of replies that are all worth the same", async () => {
+    const snapshot = join(folder, "snapshot.jsonl");
+    await logReplies(snapshot, base, 0, checkpoint.sha256);
+    const lines = readFileSync(snapshot, "utf8").trim().split("\n");
+    const reward = { version: "share", total: 3, terms: {} };
+    writeExchanges(
+      snapshot,
+      lines.map((line) => ({ ...JSON.parse(line), reward })),
+    );
+    await expect(run(jobOf({}))).rejects.toMatchObject({ code: "no_signal" });
+  });
+
   it("keeps the minibatch whose numbers went wrong and leaves no adapter", async () => {
     await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256);
     const job = jobOf({ settings: { learningRate: 1e30, earlyStopKl: 1e30 } });

@@ -8,7 +8,8 @@
  *   Truncation by top-p or top-k and repetition penalties are not modelled; see importance-weights.ts.
  * - The reference of the KL penalty is the adapter that the run continues from, frozen (the base model when there is
  *   none), so the anchor moves on from run to run.
- * - Rewards are divided by their standard deviation in the snapshot, so that settings fit any reward model.
+ * - Rewards are standardized over the snapshot, so that settings fit any reward model.
+ * - The KL that is reported and steers its coefficient is exact at each logged context, not estimated from tokens.
  * - The critic is linear on the policy's hidden states, which it does not change.
  * - A reply cut by a length limit counts as ended, with a penalty.
  */
@@ -17,16 +18,16 @@ import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
 import type { PpoSettings, TrainingJob } from "../contract.ts";
-import { createLoraScorer } from "../lora-scorer.ts";
 import { parentOf, startingAdapter } from "../parent-adapter.ts";
 import type { RunReporter } from "../run-reporter.ts";
 import { TrainerError } from "../trainer-error.ts";
 import { batchesOf, minibatchesOf, stepsOf } from "./batches.ts";
 import { defaultPpoSettings, fixedPpoSettings } from "./default-settings.ts";
-import { meanKl, scoreBatch, splitByDistance, toExperience, valueTargets } from "./experience.ts";
+import { meanReferenceKl, scoreReplies, splitByDistance, toExperience, valueTargets } from "./experience.ts";
 import { nextKlCoefficient } from "./kl-controller.ts";
 import { createLearner, improve, learnerTensors } from "./learner.ts";
 import { refuseNonFinite } from "./non-finite.ts";
+import { createPolicyScorer } from "./policy-scorer.ts";
 import { createPpoGraph, differentiate } from "./ppo-graph.ts";
 import { batchMetrics, mean, policyChange } from "./ppo-metrics.ts";
 import { type LoggedReply, readSnapshot } from "./snapshot.ts";
@@ -35,6 +36,8 @@ import { fitValueHead } from "./value-head.ts";
 
 /** Fewer replies than this teach nothing but noise. */
 const fewestReplies = 4;
+/** Rewards that differ by less are the same for all that matters. */
+const leastRewardDeviation = 1e-6;
 /** Replies that the KL of the finished adapter is measured on. */
 const repliesAtEnd = 128;
 
@@ -73,6 +76,9 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
   }
   const rewards = replies.map(({ reward }) => reward);
   const scale = rewardScale(rewards);
+  if (!(scale.deviation > leastRewardDeviation)) {
+    throw new TrainerError("no_signal", `all ${replies.length} replies have the same reward, ${scale.mean}`);
+  }
   const batches = batchesOf(replies, settings);
   const steps = batches.reduce((sum, batch) => sum + stepsOf(batch.length, settings), 0);
 
@@ -85,7 +91,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
   const progress = loadRunCheckpoint<PpoProgress>(checkpointPath, tensors) ?? fresh;
   reporter.started({ exchanges: replies.length, discarded, steps });
 
-  const scorer = await createLoraScorer(checkpoint, reference.shape, { threads });
+  const scorer = await createPolicyScorer(checkpoint, reference, { threads });
   const graph = await createPpoGraph(checkpoint, reference.shape, { ...fixedPpoSettings, ...settings, threads });
   try {
     for (; progress.batch < batches.length; saveRunCheckpoint(checkpointPath, tensors, progress)) {
@@ -93,7 +99,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
       let step = batches.slice(0, progress.batch).reduce((sum, { length }) => sum + stepsOf(length, settings), 0);
 
       // Old log-probs are computed anew for each batch, as the policy has moved; then what each token was worth.
-      const scored = await scoreBatch(scorer, learner.policy, reference, batch);
+      const scored = await scoreReplies(scorer, learner.policy, batch);
       const { kept, rejected } = splitByDistance(scored, fixedPpoSettings.maxSequenceLogRatio);
       const options = { ...fixedPpoSettings, ...settings, rewardScale: scale, klCoefficient: progress.klCoefficient };
       if (progress.valueUpdates === 0 && kept.length > 0) {
@@ -142,7 +148,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
       throw new TrainerError("too_few_exchanges", `no reply could be trained on: ${why}`);
     }
 
-    const klReference = await meanKl(scorer, learner.policy, reference, replies.slice(-repliesAtEnd));
+    const klReference = await meanReferenceKl(scorer, learner.policy, replies.slice(-repliesAtEnd));
     const metrics = { ...progress.lastMetrics, klReference, updates: progress.updates };
     const adapterFolder = join(folder, "adapter");
     const sha256 = writeAdapterFolder(adapterFolder, learner.policy, checkpoint, {
