@@ -53,33 +53,6 @@ export function createAnnotationRepository(db: Kysely<Database>) {
       if (exchangeIds !== undefined) query = query.where("exchange_id", "in", exchangeIds);
       return (await query.execute()).map(toAnnotation);
     },
-
-    /** Ids of complete exchanges this annotator has not judged: least judged first, then the most toxic replies. */
-    async queue(annotator: string, limit: number): Promise<string[]> {
-      const rows = await db
-        .selectFrom("exchanges")
-        .leftJoin("annotations", "annotations.exchange_id", "exchanges.id")
-        .select(["exchanges.id", (eb) => eb.fn.count<number>("annotations.id").as("judged")])
-        .where("exchanges.status", "=", "complete")
-        .where("exchanges.reply", "!=", "")
-        .where(({ not, exists, selectFrom }) =>
-          not(
-            exists(
-              selectFrom("annotations as own")
-                .select("own.id")
-                .whereRef("own.exchange_id", "=", "exchanges.id")
-                .where("own.annotator", "=", annotator),
-            ),
-          ),
-        )
-        .groupBy("exchanges.id")
-        .orderBy("judged")
-        .orderBy("exchanges.reply_toxicity", "desc")
-        .orderBy("exchanges.seq", "desc")
-        .limit(limit)
-        .execute();
-      return rows.map((row) => row.id);
-    },
   };
 }
 
