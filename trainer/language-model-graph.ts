@@ -40,7 +40,7 @@ export function denseFeeds(rows: number, time: number, inputs: BigInt64Array, ta
 /** loss = -sum over targets of targetWeights * log-prob. */
 export async function createLanguageModelGraph(
   architecture: Architecture,
-  options: { threads: number; withGradients: boolean; spin: boolean },
+  options: { threads: number; withGradients: boolean },
 ): Promise<LanguageModelGraph> {
   const weight = rememberWeights((name, shape) => ops.input(name, shape));
   const { logProbs } = scoringExpressions(architecture, { weight });
@@ -51,7 +51,7 @@ export async function createLanguageModelGraph(
     const wanted = names.map((name) => weight(name, architecture.parameters.get(name) ?? []));
     for (const [index, gradient] of gradients(loss, wanted).entries()) outputs[`gradient:${names[index]}`] = gradient;
   }
-  const session = await createSession(outputs, { threads: options.threads, spin: options.spin });
+  const session = await createSession(outputs, { threads: options.threads });
   return {
     async run(weights, feeds) {
       const given: Record<string, Feeds[string]> = { ...feeds };

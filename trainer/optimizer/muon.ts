@@ -33,7 +33,7 @@ export async function createOrthogonalizer(rows: number, columns: number, thread
   const matrices = ops.input("matrices", ["count", rows, columns]);
   const session: GraphSession<"result"> = await createSession(
     { result: orthogonalized(matrices, rows, columns) },
-    { threads, spin: false },
+    { threads },
   );
   return {
     run: async (data, count) =>

@@ -81,8 +81,8 @@ export async function pretrain(options: PretrainOptions): Promise<boolean> {
   const heldOut = new TokenChunks(join(options.corpus, "heldout.bin"), 0);
   const weights = initialWeights(architecture, seed);
   const optimizer = await PretrainOptimizer.create(architecture, threads);
-  const graph = await createLanguageModelGraph(architecture, { threads, withGradients: true, spin: false });
-  const evaluation = await createLanguageModelGraph(architecture, { threads, withGradients: false, spin: false });
+  const graph = await createLanguageModelGraph(architecture, { threads, withGradients: true });
+  const evaluation = await createLanguageModelGraph(architecture, { threads, withGradients: false });
   const progress = loadPretrainCheckpoint(outDir, weights, optimizer.moments) ?? { step: 0, chunks: 0, seconds: 0 };
 
   while (progress.step < steps && !options.signal?.aborted) {
