@@ -2,16 +2,18 @@
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
+import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
 import { prepareCorpus } from "./prepare.ts";
 import { pretrain } from "./pretrain.ts";
 
 const help = `Usage: rejoinder train pretrain --data DIR [options]
 
-Pre-trains a model from scratch. Interrupt at any time; the same command goes on where it stopped.
+Pre-trains a model, from scratch or from an earlier run's weights. Interrupt at any time; the same command goes on where it stopped.
 
   --data DIR      folder with the public data sets, laid out as datasets/README.md says
   --model DIR     folder with config.json (and tokenizer.json, trained if missing)  [models/rejoinder-tiny]
+  --from DIR      checkpoint folder of that shape whose weights to begin with       [random weights]
   --out DIR       checkpoint, metrics.jsonl, model.safetensors                      [data/pretrain]
   --steps N       optimizer steps                                                   [2000]
   --chunks N      chunks of 512 tokens a step                                       [16]
@@ -26,6 +28,7 @@ const { values } = parseArgs({
   options: {
     data: { type: "string" },
     model: { type: "string", default: join(dirname(import.meta.dirname), "..", "models", "rejoinder-tiny") },
+    from: { type: "string" },
     out: { type: "string", default: "data/pretrain" },
     steps: { type: "string", default: "2000" },
     chunks: { type: "string", default: "16" },
@@ -62,6 +65,7 @@ const steps = Number(values.steps);
 if (!values.json) bar.start(steps, 0, { loss: "-", heldOut: "-", speed: "-" });
 const finished = await pretrain({
   architecture: readArchitecture(values.model),
+  ...(values.from === undefined ? {} : { from: readCheckpoint(values.from).weights }),
   corpus,
   outDir: values.out,
   steps,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { llama } from "../../engine/architectures/llama.ts";
-import { openSafetensors } from "../../engine/checkpoint/safetensors.ts";
+import { openSafetensors, readTensor } from "../../engine/checkpoint/safetensors.ts";
 import { type PretrainOptions, type PretrainReport, pretrain, rowLength, scheduleFactor } from "./pretrain.ts";
 import { seededRandom } from "./shuffle.ts";
 
@@ -94,6 +94,17 @@ describe("pretrain", () => {
     const weightsOf = (name: string) => readFileSync(join(root, name, "model.safetensors"));
     expect(weightsOf("interrupted").equals(weightsOf("whole"))).toBe(true);
   }, 120_000);
+
+  it("goes on from given weights and leaves them as they are", async () => {
+    const file = openSafetensors(join(root, "whole/model.safetensors"));
+    const from = new Map([...architecture.parameters.keys()].map((name) => [name, readTensor(file, name)]));
+    const before = new Map([...from].map(([name, data]) => [name, data.slice()]));
+    const losses: number[] = [];
+    await pretrain({ ...optionsFor("further"), from, steps: 2, onStep: ({ loss }) => losses.push(loss) });
+    // Fresh weights begin at ln 32 = 3.47; the first run ended below 1.
+    expect(losses[0]).toBeLessThan(1.2);
+    expect(from).toEqual(before);
+  });
 
   it("stops aloud when the loss is no number", async () => {
     const rates = { matrix: 0, embedding: Number.NaN, head: 0, norm: 0, weightDecay: 0 };

@@ -17,6 +17,8 @@ import { chunkLength, TokenChunks } from "./token-chunks.ts";
 
 export interface PretrainOptions {
   architecture: Architecture;
+  /** Weights to begin with instead of random ones, e.g. those of an earlier run. They are not changed. */
+  from?: ReadonlyMap<string, Float32Array>;
   /** Folder with `train.bin` and `heldout.bin`. */
   corpus: string;
   /** Gets `checkpoint.safetensors`, `metrics.jsonl` and, at the end, `model.safetensors`. */
@@ -79,7 +81,10 @@ export async function pretrain(options: PretrainOptions): Promise<boolean> {
   mkdirSync(outDir, { recursive: true });
   const train = new TokenChunks(join(options.corpus, "train.bin"), seed);
   const heldOut = new TokenChunks(join(options.corpus, "heldout.bin"), 0);
-  const weights = initialWeights(architecture, seed);
+  const weights =
+    options.from === undefined
+      ? initialWeights(architecture, seed)
+      : new Map([...options.from].map(([name, data]) => [name, data.slice()]));
   const optimizer = await PretrainOptimizer.create(architecture, threads);
   const graph = await createLanguageModelGraph(architecture, { threads, withGradients: true });
   const evaluation = await createLanguageModelGraph(architecture, { threads, withGradients: false });
