@@ -17,9 +17,10 @@ export const layerNames = (layer: number) => ({
  *
  * Inputs: `tokens`, `positions` [batch, time]; `attentionBias` [batch, 1, time, past+time], very negative where a token
  * may not look; `past:<layer>.keys` and `.values` [batch, key/value heads, past, head size], of which the bias hides
- * what is not filled; `places` [places], row * time + column of each token whose successor is asked for.
+ * what is not filled; `places` [places], row * time + column of each token whose successor is asked for;
+ * `inverseTemperatures` [places, 1].
  *
- * @returns `logits` [places, vocabulary] and each layer's own rows, `new:<layer>.keys` and `.values`
+ * @returns `logits` and `probabilities`, softmax(logits / temperature), [places, vocabulary], and each layer's own rows, `new:<layer>.keys` and `.values`
  *   [batch, key/value heads, time, head size]. The caches themselves are not returned: outputs are copied.
  */
 export function stepExpressions(architecture: Architecture, context: ParameterContext): Record<string, Tensor> {
@@ -36,7 +37,9 @@ export function stepExpressions(architecture: Architecture, context: ParameterCo
   });
   const flat = ops.reshape(hidden, [multiplyDims("batch", "time"), hiddenSize]);
   const picked = ops.gatherRows(flat, ops.input("places", ["places"], "int64"));
-  const outputs: Record<string, Tensor> = { logits: architecture.head(context, picked) };
+  const logits = architecture.head(context, picked);
+  const probabilities = ops.softmax(ops.mul(logits, ops.input("inverseTemperatures", ["places", 1])));
+  const outputs: Record<string, Tensor> = { logits, probabilities };
   present.forEach(({ keys, values }, layer) => {
     const { newKeys, newValues } = layerNames(layer);
     outputs[newKeys] = keys;

@@ -2,8 +2,10 @@
 import { IncrementalDecoder } from "../tokenizer/incremental-decoder.ts";
 import type { TokenBytes } from "../tokenizer/token-bytes.ts";
 import type { FinishReason, GenerationChunk, GenerationRequest, GenerationResult } from "../types.ts";
+import { penalize, probabilitiesOf } from "./probabilities.ts";
 import { randomStream } from "./random.ts";
-import type { Sampler } from "./sampler.ts";
+import { type Draw, greedyDraw, type Sampler } from "./sampler.ts";
+import type { Prediction } from "./step-model.ts";
 import { StopStrings } from "./stop-strings.ts";
 
 /** What a reply needs to know of the checkpoint's tokenizer. */
@@ -43,10 +45,10 @@ export class Reply {
     return this.#tokens.at(-1) ?? (this.request.promptTokens.at(-1) as number);
   }
 
-  /** Draws the next token from its logits [vocabulary] and says what that adds to the reply. */
-  advance(sampler: Sampler, logits: Float32Array): GenerationChunk {
-    const { sampling, topLogProbs = 0 } = this.request;
-    const { token, logProb, alternatives } = sampler.draw(logits, sampling, this.#seen, this.#random, topLogProbs);
+  /** Draws the next token and says what that adds to the reply. */
+  advance(sampler: Sampler, prediction: Prediction): GenerationChunk {
+    const { topLogProbs = 0 } = this.request;
+    const { token, logProb, alternatives } = this.#draw(sampler, prediction, topLogProbs);
     this.#seen.add(token);
     this.#tokens.push(token);
     this.#logProbs.push(logProb);
@@ -73,6 +75,17 @@ export class Reply {
       text: this.#text,
       finishReason: this.finishReason ?? "error",
     };
+  }
+
+  #draw(sampler: Sampler, prediction: Prediction, topLogProbs: number): Draw {
+    const { sampling } = this.request;
+    if ("probabilities" in prediction) {
+      return sampler.draw(prediction.probabilities, sampling, this.#random, topLogProbs);
+    }
+    const { logits } = prediction;
+    if (sampling.repetitionPenalty !== 1) penalize(logits, this.#seen, sampling.repetitionPenalty);
+    if (sampling.temperature === 0) return greedyDraw(logits, topLogProbs);
+    return sampler.draw(probabilitiesOf(logits, sampling.temperature), sampling, this.#random, topLogProbs);
   }
 
   #read(token: number): string {

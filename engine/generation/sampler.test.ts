@@ -1,21 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SamplingOptions } from "../types.ts";
+import { penalize, probabilitiesOf } from "./probabilities.ts";
 import { randomStream } from "./random.ts";
-import { Sampler } from "./sampler.ts";
+import { greedyDraw, Sampler } from "./sampler.ts";
 
-const plain = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1 };
+const plain = { topK: 0, topP: 1 };
 
 /** Draws with the given uniform number from probabilities [vocabulary]. */
-function draw(
-  probabilities: readonly number[],
-  options: Partial<SamplingOptions>,
-  uniform: number,
-  seen: number[] = [],
-  top = 0,
-) {
-  const logits = Float32Array.from(probabilities, Math.log);
-  return new Sampler(logits.length).draw(logits, { ...plain, ...options }, seen, () => uniform, top);
+function draw(probabilities: readonly number[], options: Partial<SamplingOptions>, uniform: number, top = 0) {
+  return new Sampler().draw(Float32Array.from(probabilities), { ...plain, ...options }, () => uniform, top);
 }
 
 describe("Sampler", () => {
@@ -28,13 +22,8 @@ describe("Sampler", () => {
   });
 
   it("is greedy at temperature 0, with certainty as its log-prob and the lower id at a tie", () => {
-    expect(draw([0.1, 0.4, 0.4, 0.1], { temperature: 0 }, 0.99)).toEqual({ token: 1, logProb: 0, alternatives: [] });
-  });
-
-  it("raises probabilities to the power of 1 / temperature", () => {
-    // Temperature 1/2 squares: 1/16, 9/16 become 1/10, 9/10.
-    expect(draw([0.25, 0.75], { temperature: 0.5 }, 0.09).logProb).toBeCloseTo(Math.log(0.1), 6);
-    expect(draw([0.25, 0.75], { temperature: 0.5 }, 0.11).logProb).toBeCloseTo(Math.log(0.9), 6);
+    expect(greedyDraw(Float32Array.of(-2, 0.5, 0.5, -1), 0)).toEqual({ token: 1, logProb: 0, alternatives: [] });
+    expect(greedyDraw(Float32Array.of(-2, 0.5), 3).alternatives).toEqual([{ token: 1, logProb: 0 }]);
   });
 
   it("keeps the k most likely tokens and renormalizes", () => {
@@ -58,25 +47,21 @@ describe("Sampler", () => {
     expect(draw([0.1, 0.4, 0.2, 0.3], { topK: 3, topP: 0.66 }, 0.99).logProb).toBeCloseTo(Math.log(3 / 7), 6);
   });
 
-  it("divides positive and multiplies negative logits of seen tokens by the repetition penalty", () => {
-    const logits = Float32Array.of(2, -1, 0.5);
-    const { logProb } = new Sampler(3).draw(logits, { ...plain, repetitionPenalty: 2 }, [0, 1], () => 0, 0);
-    expect([...logits]).toEqual([1, -2, 0.5]);
-    expect(logProb).toBeCloseTo(1 - Math.log(Math.E + Math.exp(-2) + Math.exp(0.5)), 6);
-  });
-
   it("lists the most likely kept tokens with their share", () => {
-    const { alternatives } = draw([0.1, 0.4, 0.2, 0.3], { topK: 3 }, 0, [], 5);
+    const { alternatives } = draw([0.1, 0.4, 0.2, 0.3], { topK: 3 }, 0, 5);
     expect(alternatives.map(({ token }) => token)).toEqual([1, 3, 2]);
     expect(alternatives[1]?.logProb).toBeCloseTo(Math.log(3 / 9), 6);
-    expect(draw([0.1, 0.4, 0.2, 0.3], {}, 0, [], 2).alternatives.map(({ token }) => token)).toEqual([1, 3]);
+    expect(draw([0.1, 0.4, 0.2, 0.3], {}, 0, 2).alternatives.map(({ token }) => token)).toEqual([1, 3]);
   });
 
-  it("refuses logits that are no numbers", () => {
-    expect(() => draw([Number.NaN, 0.5], {}, 0.5)).toThrow("the model returned NaN as its largest logit");
+  it("refuses what is no number", () => {
+    for (const options of [{}, { topK: 1 }, { topP: 0.5 }, { topK: 1, topP: 0.5 }]) {
+      expect(() => draw([Number.NaN, 0.5], options, 0.5)).toThrow("the model returned NaN among its logits");
+    }
+    expect(() => greedyDraw(Float32Array.of(1, Number.POSITIVE_INFINITY), 0)).toThrow("the model returned Infinity");
   });
 
-  it("keeps what a full sort would keep, whatever the logits", () => {
+  it("keeps what a full sort would keep, whatever the probabilities", () => {
     const logit = fc.oneof(fc.double({ min: -60, max: 5, noNaN: true }), fc.integer({ min: -3, max: 3 }));
     const options = fc.record({
       temperature: fc.double({ min: 0.1, max: 2, noNaN: true }),
@@ -85,16 +70,15 @@ describe("Sampler", () => {
     });
     fc.assert(
       fc.property(fc.array(logit, { minLength: 1, maxLength: 40 }), options, (values, chosen) => {
-        const logits = Float32Array.from(values);
-        const ranked = [...logits.keys()].sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
-        const weight = (token: number) => Math.exp((logits[token] as number) / chosen.temperature);
+        const probabilities = probabilitiesOf(Float32Array.from(values), chosen.temperature);
+        const weight = (token: number) => probabilities[token] as number;
+        const ranked = [...probabilities.keys()].sort((a, b) => weight(b) - weight(a) || a - b);
         const sum = (tokens: number[]) => tokens.reduce((total, token) => total + weight(token), 0);
         const left = chosen.topK === 0 ? ranked : ranked.slice(0, chosen.topK);
         let nucleus = left.findIndex((_, i) => sum(left.slice(0, i + 1)) / sum(left) >= chosen.topP) + 1;
         if (nucleus === 0) nucleus = left.length;
         const kept = left.slice(0, nucleus);
-        const sampler = new Sampler(logits.length);
-        const { alternatives } = sampler.draw(logits, { ...plain, ...chosen }, [], () => 0.5, logits.length);
+        const { alternatives } = new Sampler().draw(probabilities, chosen, () => 0.5, probabilities.length);
         // Rounding may decide about tokens without weight, and about the one that reaches p.
         const solid = (tokens: number[]) => tokens.filter((token) => weight(token) / sum(kept) > 1e-9);
         const close = left.some((_, i) => Math.abs(sum(left.slice(0, i + 1)) / sum(left) - chosen.topP) < 1e-9);
@@ -109,10 +93,9 @@ describe("Sampler", () => {
 
   it("draws each token as often as its probability says", () => {
     const probabilities = [0.05, 0.5, 0.15, 0.3];
-    const logits = Float32Array.from(probabilities, Math.log);
-    const [sampler, random, counts] = [new Sampler(4), randomStream(11), [0, 0, 0, 0]];
+    const [sampler, random, counts] = [new Sampler(), randomStream(11), [0, 0, 0, 0]];
     for (let i = 0; i < 20_000; i++) {
-      const { token } = sampler.draw(logits, plain, [], random);
+      const { token } = sampler.draw(Float32Array.from(probabilities), plain, random);
       counts[token] = (counts[token] as number) + 1;
     }
     const chiSquare = probabilities.reduce(
@@ -121,5 +104,26 @@ describe("Sampler", () => {
     );
     // The 99.9% point of chi-square with three degrees of freedom.
     expect(chiSquare).toBeLessThan(16.27);
+  });
+});
+
+describe("probabilitiesOf", () => {
+  it("raises probabilities to the power of 1 / temperature", () => {
+    // Temperature 1/2 squares: 1/16, 9/16 become 1/10, 9/10.
+    const [low, high] = probabilitiesOf(Float32Array.of(Math.log(0.25), Math.log(0.75)), 0.5);
+    expect(low).toBeCloseTo(0.1, 6);
+    expect(high).toBeCloseTo(0.9, 6);
+  });
+
+  it("stays a distribution however low the temperature", () => {
+    expect([...probabilitiesOf(Float32Array.of(3, 2.999, -1), 1e-300)]).toEqual([1, 0, 0]);
+  });
+});
+
+describe("penalize", () => {
+  it("divides positive and multiplies negative logits of seen tokens", () => {
+    const logits = Float32Array.of(2, -1, 0.5);
+    penalize(logits, [0, 1], 2);
+    expect([...logits]).toEqual([1, -2, 0.5]);
   });
 });

@@ -1,7 +1,6 @@
 /**
- * Draws tokens from processed logits: repetition penalty (Keskar et al. 2019), temperature, top-k, then top-p
- * (Holtzman et al. 2020) on what top-k left. Log-probs belong to the distribution after all of it, the one that was
- * really drawn from.
+ * Draws tokens: top-k, then top-p (Holtzman et al. 2020) on what top-k left. Log-probs belong to the distribution
+ * after all of it, the one that was really drawn from.
  */
 import type { SamplingOptions, TokenAlternative } from "../types.ts";
 
@@ -13,174 +12,189 @@ export interface Draw {
   alternatives: TokenAlternative[];
 }
 
-/** Everything ranked at or above this token is kept; of equal logits the lower id ranks first. */
+/** Everything ranked at or above this token is kept; of equally likely ones the lower id ranks first. */
 interface Cut {
-  logit: number;
+  probability: number;
   token: number;
-  /** Sum of the kept weights. */
+  /** Sum of the kept probabilities. */
   mass: number;
 }
 
-// Depth below the largest logit, in steps of 1/32 nat; whatever lies deeper than 32 nats shares the last bucket.
-const bucketsPerNat = 32;
-const bucketCount = 32 * bucketsPerNat;
-/** e^-depth at the upper edge of each bucket. */
-const edges = Float64Array.from({ length: bucketCount }, (_, bucket) => Math.exp(-bucket / bucketsPerNat));
+// A probability's bucket is the top of its bits: exponent and three bits of the fraction, so buckets are ranked as
+// their members are. Whatever is rarer than a floor shares the lowest one, as most tokens do: they are passed over
+// quickly. Only where they matter all the same, as they may to top-k, is the floor lowered.
+const bucketShift = 20;
+const bitsOf = (value: number) => new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+const lowestFloor = 2 ** -30;
+const deepest = bitsOf(lowestFloor) >>> bucketShift;
+/** Rounding may take the likeliest token a little beyond 1. */
+const bucketCount = (bitsOf(2) >>> bucketShift) - deepest;
+/** The smallest probability of each bucket. */
+const edges = new Float32Array(
+  Uint32Array.from({ length: bucketCount + 1 }, (_, bucket) => (deepest + bucket) << bucketShift).buffer,
+);
 
-/** e^-x for x in [0, 1/32) by its Taylor series, to 2e-12; several times as fast as the exact function. */
-function decay(x: number): number {
-  return 1 - x * (1 - x * (1 / 2) * (1 - x * (1 / 3) * (1 - x * (1 / 4) * (1 - x * (1 / 5)))));
+/** The likeliest token, the lower id at a tie. @throws RangeError if the logits are not finite */
+export function greedyDraw(logits: Float32Array, topLogProbs: number): Draw {
+  let best = 0;
+  for (let token = 1; token < logits.length; token++) {
+    if ((logits[token] as number) > (logits[best] as number)) best = token;
+  }
+  demandFinite(logits[best] as number);
+  return { token: best, logProb: 0, alternatives: topLogProbs > 0 ? [{ token: best, logProb: 0 }] : [] };
+}
+
+function demandFinite(value: number): void {
+  if (!Number.isFinite(value)) throw new RangeError(`the model returned ${value} among its logits`);
 }
 
 export class Sampler {
-  /** exp((logit - largest) / temperature) of each token. */
-  readonly #weights: Float64Array;
-  readonly #buckets: Uint16Array;
   readonly #counts = new Uint32Array(bucketCount);
   readonly #masses = new Float64Array(bucketCount);
 
-  constructor(vocabularySize: number) {
-    this.#weights = new Float64Array(vocabularySize);
-    this.#buckets = new Uint16Array(vocabularySize);
-  }
-
   /**
-   * @param logits [vocabulary], changed in place by the repetition penalty
-   * @param seen tokens of the prompt and of the reply so far
-   * @param random uniform in [0, 1), asked once unless greedy
+   * @param probabilities [vocabulary] after repetition penalty and temperature
+   * @param random uniform in [0, 1), asked once
    * @param topLogProbs number of alternatives wanted
-   * @throws RangeError if the logits are not finite
+   * @throws RangeError if the probabilities are no numbers
    */
   draw(
-    logits: Float32Array,
-    options: Omit<SamplingOptions, "seed">,
-    seen: Iterable<number>,
+    probabilities: Float32Array,
+    options: Pick<SamplingOptions, "topK" | "topP">,
     random: () => number,
     topLogProbs = 0,
   ): Draw {
-    const { temperature, repetitionPenalty } = options;
-    if (repetitionPenalty !== 1) {
-      for (const token of seen) {
-        const logit = logits[token] as number;
-        logits[token] = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty;
-      }
-    }
-    let best = 0;
-    for (let token = 1; token < logits.length; token++) {
-      if ((logits[token] as number) > (logits[best] as number)) best = token;
-    }
-    const largest = logits[best] as number;
-    if (!Number.isFinite(largest)) throw new RangeError(`the model returned ${largest} as its largest logit`);
-    if (temperature === 0) {
-      return { token: best, logProb: 0, alternatives: topLogProbs > 0 ? [{ token: best, logProb: 0 }] : [] };
-    }
-
-    const cut = this.#cut(logits, largest, options);
-    const weights = this.#weights;
+    const cut = this.#cut(probabilities, options);
     const target = random() * cut.mass;
     let reached = 0;
-    let token = best;
-    for (let i = 0; i < logits.length; i++) {
-      const logit = logits[i] as number;
-      if (logit < cut.logit || (logit === cut.logit && i > cut.token)) continue;
-      reached += weights[i] as number;
+    let token = cut.token;
+    for (let i = 0; i < probabilities.length; i++) {
+      const probability = probabilities[i] as number;
+      if (probability < cut.probability || (probability === cut.probability && i > cut.token)) continue;
+      reached += probability;
       // Rounding may leave the sum a little short of the target: the last kept token then stands.
-      if ((weights[i] as number) > 0) token = i;
+      if (probability > 0) token = i;
       if (reached > target) break;
     }
-    const logProb = (of: number) => Math.log((weights[of] as number) / cut.mass);
+    const logProb = (of: number) => Math.log((probabilities[of] as number) / cut.mass);
     return {
       token,
       logProb: logProb(token),
-      alternatives: this.#best(logits, cut, topLogProbs).map((of) => ({ token: of, logProb: logProb(of) })),
+      alternatives: best(probabilities, cut, topLogProbs).map((of) => ({ token: of, logProb: logProb(of) })),
     };
   }
 
   /** Finds how far down the ranking top-k and top-p reach, without sorting it all. */
-  #cut(logits: Float32Array, largest: number, { temperature, topK, topP }: Omit<SamplingOptions, "seed">): Cut {
-    const weights = this.#weights;
-    const mass = this.#weigh(logits, largest, temperature);
-    let cut: Cut = { logit: Number.NEGATIVE_INFINITY, token: logits.length, mass };
-    if (topK > 0 && topK < logits.length) cut = this.#lowest(logits, this.#counts, () => 1, topK);
-    if (topP < 1) {
-      const nucleus = this.#lowest(logits, this.#masses, (token) => weights[token] as number, topP * cut.mass);
-      // Rounding must not take the nucleus beyond what top-k left.
-      if (nucleus.mass < cut.mass) cut = nucleus;
+  #cut(probabilities: Float32Array, { topK, topP }: Pick<SamplingOptions, "topK" | "topP">): Cut {
+    const everything = { probability: Number.NEGATIVE_INFINITY, token: probabilities.length - 1 };
+    const isTopK = topK > 0 && topK < probabilities.length;
+    if (!isTopK && topP >= 1) {
+      let mass = 0;
+      for (let i = 0; i < probabilities.length; i++) mass += probabilities[i] as number;
+      demandFinite(mass);
+      return { ...everything, mass };
     }
-    return cut;
+    // All tokens below this one together weigh less than top-p leaves out.
+    const spare = topP < 1 ? (0.9 * (1 - topP)) / probabilities.length : 2 ** -13;
+    for (const floor of [Math.max(spare, lowestFloor), lowestFloor]) {
+      const mass = this.#fill(probabilities, floor);
+      demandFinite(mass);
+      let cut: Cut | null = { ...everything, mass };
+      if (isTopK) cut = this.#lowest(probabilities, floor, this.#counts, () => 1, topK);
+      if (cut !== null && topP < 1) {
+        const share = (token: number) => probabilities[token] as number;
+        const nucleus = this.#lowest(probabilities, floor, this.#masses, share, topP * cut.mass);
+        // Rounding must not take the nucleus beyond what top-k left.
+        if (nucleus === null) cut = null;
+        else if (nucleus.mass < cut.mass) cut = nucleus;
+      }
+      if (cut !== null) return cut;
+    }
+    throw new Error("the lowest floor has everything above it or in its own bucket");
   }
 
-  /** Fills weights and buckets; returns the sum of the weights. */
-  #weigh(logits: Float32Array, largest: number, temperature: number): number {
-    const [weights, buckets] = [this.#weights, this.#buckets];
+  /** Counts and adds up the probabilities from the floor on by bucket; returns the sum of all. */
+  #fill(probabilities: Float32Array, floor: number): number {
     const [counts, masses] = [this.#counts.fill(0), this.#masses.fill(0)];
-    const last = bucketCount - 1;
-    // Bounded, as infinity times a depth of zero would be no number.
-    const scale = Math.min(Number.MAX_VALUE, bucketsPerNat / temperature);
+    const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length);
+    let rare = 0;
+    let rareMass = 0;
     let mass = 0;
-    for (let i = 0; i < logits.length; i++) {
-      const steps = (largest - (logits[i] as number)) * scale;
-      const bucket = Math.min(steps, last) | 0;
-      const weight =
-        bucket === last
-          ? Math.exp(-steps / bucketsPerNat)
-          : (edges[bucket] as number) * decay((steps - bucket) * (1 / bucketsPerNat));
-      weights[i] = weight;
-      buckets[i] = bucket;
+    for (let i = 0; i < probabilities.length; i++) {
+      const probability = probabilities[i] as number;
+      if (probability < floor) {
+        rare += 1;
+        rareMass += probability;
+        continue;
+      }
+      // What is no number lies beyond all buckets; the sum shows it.
+      mass += probability;
+      const bucket = ((bits[i] as number) >>> bucketShift) - deepest;
       counts[bucket] = (counts[bucket] as number) + 1;
-      masses[bucket] = (masses[bucket] as number) + weight;
-      mass += weight;
+      masses[bucket] = (masses[bucket] as number) + probability;
     }
-    return mass;
+    counts[0] = (counts[0] as number) + rare;
+    masses[0] = (masses[0] as number) + rareMass;
+    return mass + rareMass;
   }
 
   /**
    * Walks down the ranking, whole buckets first, until the amounts passed add up to `enough`.
    * @param ofBucket, ofToken how much a bucket and a token add
+   * @returns null if that lies among what the floor left out
    */
   #lowest(
-    logits: Float32Array,
+    probabilities: Float32Array,
+    floor: number,
     ofBucket: Uint32Array | Float64Array,
     ofToken: (token: number) => number,
     enough: number,
-  ): Cut {
+  ): Cut | null {
     let amount = 0;
     let mass = 0;
-    let bucket = 0;
-    while (bucket < bucketCount - 1 && amount + (ofBucket[bucket] as number) < enough) {
+    let bucket = bucketCount - 1;
+    while (bucket > 0 && amount + (ofBucket[bucket] as number) < enough) {
       amount += ofBucket[bucket] as number;
-      mass += this.#masses[bucket++] as number;
+      mass += this.#masses[bucket--] as number;
     }
+    if (bucket === 0 && floor > lowestFloor) return null;
     let last = 0;
-    for (const token of this.#members(logits, bucket)) {
+    for (const token of members(probabilities, bucket)) {
       amount += ofToken(token);
-      mass += this.#weights[token] as number;
+      mass += probabilities[token] as number;
       last = token;
       if (amount >= enough) break;
     }
-    return { logit: logits[last] as number, token: last, mass };
+    return { probability: probabilities[last] as number, token: last, mass };
   }
+}
 
-  /** The tokens of one bucket, best first. */
-  #members(logits: Float32Array, bucket: number): number[] {
-    const members: number[] = [];
-    for (let i = 0; i < logits.length; i++) if (this.#buckets[i] === bucket) members.push(i);
-    return members.sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
+/** The tokens of one bucket, best first. */
+function members(probabilities: Float32Array, bucket: number): number[] {
+  const low = bucket === 0 ? 0 : (edges[bucket] as number);
+  const high = edges[bucket + 1] as number;
+  const found: number[] = [];
+  for (let i = 0; i < probabilities.length; i++) {
+    const probability = probabilities[i] as number;
+    if (probability >= low && probability < high) found.push(i);
   }
+  return found.sort((a, b) => (probabilities[b] as number) - (probabilities[a] as number) || a - b);
+}
 
-  /** The `count` highest kept tokens, best first. */
-  #best(logits: Float32Array, cut: Cut, count: number): number[] {
-    const best: number[] = [];
-    if (count === 0) return best;
-    for (let i = 0; i < logits.length; i++) {
-      const logit = logits[i] as number;
-      if (logit < cut.logit || (logit === cut.logit && i > cut.token)) continue;
-      if (best.length === count && logit <= (logits[best.at(-1) as number] as number)) continue;
-      let at = best.length;
-      while (at > 0 && (logits[best[at - 1] as number] as number) < logit) at--;
-      best.splice(at, 0, i);
-      if (best.length > count) best.pop();
-    }
-    return best;
+/** The `count` likeliest kept tokens, best first. */
+function best(probabilities: Float32Array, cut: Cut, count: number): number[] {
+  const found: number[] = [];
+  if (count === 0) return found;
+  for (let i = 0; i < probabilities.length; i++) {
+    const probability = probabilities[i] as number;
+    if (probability < cut.probability || (probability === cut.probability && i > cut.token)) continue;
+    // What rounding left without any probability was never going to be drawn.
+    if (probability === 0) continue;
+    if (found.length === count && probability <= (probabilities[found.at(-1) as number] as number)) continue;
+    let at = found.length;
+    while (at > 0 && (probabilities[found[at - 1] as number] as number) < probability) at--;
+    found.splice(at, 0, i);
+    if (found.length > count) found.pop();
   }
+  return found;
 }

@@ -16,7 +16,7 @@ import { checkRequest, checkTokens } from "./request-checks.ts";
 import { ResidentAdapters } from "./resident-adapters.ts";
 import { Sampler } from "./sampler.ts";
 import { ScoringJob } from "./scoring.ts";
-import type { StepModel } from "./step-model.ts";
+import type { Prediction, StepModel } from "./step-model.ts";
 
 export type ReplyEvent = { id: number } & (
   | { chunk: GenerationChunk }
@@ -66,7 +66,7 @@ export class Scheduler {
     this.#model = model;
     this.#vocabulary = vocabulary;
     this.#options = options;
-    this.#sampler = new Sampler(model.architecture.vocabularySize);
+    this.#sampler = new Sampler();
     this.#cache = new KvCache(model.architecture);
   }
 
@@ -136,12 +136,13 @@ export class Scheduler {
     const isLast = turn.cached + tokens.length === promptTokens.length;
     this.#cache.reserve(slot + 1, promptTokens.length);
     const row = { tokens, start: turn.cached, adapter: turn.adapter };
-    const logits = await this.#model.step(this.#cache, slot, [row], isLast ? [tokens.length - 1] : []);
+    const places = isLast ? [{ at: tokens.length - 1, sampling: turn.reply.request.sampling }] : [];
+    const [prediction] = await this.#model.predict(this.#cache, slot, [row], places);
     turn.cached += tokens.length;
-    if (!isLast) return;
+    if (prediction === undefined) return;
     this.#reading = null;
     this.#speaking.push(turn);
-    this.#advanceReply(turn, logits);
+    this.#advanceReply(turn, prediction);
   }
 
   /** One token for each of the speaking. */
@@ -150,17 +151,17 @@ export class Scheduler {
     const longest = Math.max(...turns.map(({ cached }) => cached));
     this.#cache.reserve(turns.length, longest + 1);
     const rows = turns.map(({ reply, cached, adapter }) => ({ tokens: [reply.lastToken], start: cached, adapter }));
-    const logits = await this.#model.step(this.#cache, 0, rows, [...turns.keys()]);
+    const places = turns.map(({ reply }, at) => ({ at, sampling: reply.request.sampling }));
+    const predictions = await this.#model.predict(this.#cache, 0, rows, places);
     for (const turn of turns) turn.cached += 1;
-    const { vocabularySize } = this.#model.architecture;
     turns.forEach((turn, row) => {
-      this.#advanceReply(turn, logits.subarray(row * vocabularySize, (row + 1) * vocabularySize));
+      this.#advanceReply(turn, predictions[row] as Prediction);
     });
   }
 
-  #advanceReply(turn: Turn, logits: Float32Array): void {
+  #advanceReply(turn: Turn, prediction: Prediction): void {
     try {
-      const chunk = turn.reply.advance(this.#sampler, logits);
+      const chunk = turn.reply.advance(this.#sampler, prediction);
       this.tokensGenerated += 1;
       this.#options.emit({ id: turn.id, chunk });
       if (turn.reply.finishReason !== null) this.#end(turn, "");

@@ -95,6 +95,31 @@ describe("StepModel", () => {
     expect(found).toEqual(greedy);
   });
 
+  it("predicts by each row's own temperature, or by logits where those must be worked on", async () => {
+    const cache = new KvCache(architecture);
+    cache.reserve(3, 12);
+    const tokens = sequence("untied", 0);
+    const rows = [0, 1, 2].map(() => ({ tokens, start: 0, adapter: null }));
+    const sampling = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed: 0 };
+    const last = (row: number, changes: object) => ({
+      at: row * tokens.length + tokens.length - 1,
+      sampling: { ...sampling, ...changes },
+    });
+    const places = [last(0, { temperature: 0.5 }), last(1, { temperature: 0 }), last(2, { repetitionPenalty: 1.1 })];
+    const [cooled, greedy, penalized] = await model.predict(cache, 0, rows, places);
+    const { logits } = tinyReference("untied");
+    const recorded = logits.slice((tokens.length - 1) * vocabulary, tokens.length * vocabulary);
+    const total = recorded.reduce((sum, logit) => sum + Math.exp(2 * logit), 0);
+    if (cooled === undefined || !("probabilities" in cooled)) throw new Error("expected probabilities");
+    for (const [token, probability] of cooled.probabilities.entries()) {
+      expect(probability).toBeCloseTo(Math.exp(2 * (recorded[token] as number)) / total, 4);
+    }
+    for (const prediction of [greedy, penalized]) {
+      if (prediction === undefined || !("logits" in prediction)) throw new Error("expected logits");
+      expect(worst(prediction.logits, "untied", 0, tokens.length - 1)).toBeLessThan(1e-4);
+    }
+  });
+
   it("refuses more tokens than the cache has room for", async () => {
     const cache = new KvCache(architecture);
     cache.reserve(1, 64);

@@ -4,8 +4,10 @@ import { layerNames, stepExpressions } from "../architectures/step-graph.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import * as ops from "../graph/ops.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
+import type { SamplingOptions } from "../types.ts";
 import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
 import type { KvCache } from "./kv-cache.ts";
+import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
 /** New tokens of one sequence, behind the `start` tokens that its slot of the cache holds. */
 export interface StepRow {
@@ -14,6 +16,17 @@ export interface StepRow {
   adapter: StackableAdapter | null;
 }
 
+/** A token whose successor is to be drawn: row * time + column, and how it will be drawn. */
+export interface Place {
+  at: number;
+  sampling: SamplingOptions;
+}
+
+/** What the model says about one place, [vocabulary]: ready to draw from, or logits where more must be done to them. */
+export type Prediction = { probabilities: Float32Array } | { logits: Float32Array };
+
+type Outputs = Readonly<Record<string, HostTensor>>;
+
 /** Hides as well as minus infinity in float32 softmax, without the risk of NaN in a fully hidden row. */
 const hidden = -10_000;
 
@@ -21,11 +34,15 @@ export class StepModel {
   readonly architecture: Architecture;
   readonly #session: GraphSession<string>;
   readonly #stacks: AdapterStacks;
+  readonly #newRows: readonly string[];
 
   private constructor(architecture: Architecture, session: GraphSession<string>) {
     this.architecture = architecture;
     this.#session = session;
     this.#stacks = new AdapterStacks(architecture.linearModules);
+    this.#newRows = Array.from({ length: architecture.layers }, (_, layer) => layerNames(layer)).flatMap(
+      ({ newKeys, newValues }) => [newKeys, newValues],
+    );
   }
 
   /** The session takes copies of the weights: the checkpoint's arrays are not needed afterwards. */
@@ -55,6 +72,41 @@ export class StepModel {
     rows: readonly StepRow[],
     places: readonly number[],
   ): Promise<Float32Array> {
+    const plain = places.map(() => 1);
+    return output(await this.#run(cache, firstSlot, rows, places, plain, ["logits"]), "logits");
+  }
+
+  /** A step whose places are to be drawn from. @returns a prediction a place; the cache then holds the new tokens */
+  async predict(
+    cache: KvCache,
+    firstSlot: number,
+    rows: readonly StepRow[],
+    places: readonly Place[],
+  ): Promise<Prediction[]> {
+    const byLogits = places.map(({ sampling }) => needsLogits(sampling));
+    const wanted = [
+      ...(byLogits.includes(true) ? ["logits"] : []),
+      ...(byLogits.includes(false) ? ["probabilities"] : []),
+    ];
+    const scales = places.map(({ sampling }, i) => (byLogits[i] ? 1 : inverseTemperature(sampling.temperature)));
+    const ats = places.map(({ at }) => at);
+    const outputs = await this.#run(cache, firstSlot, rows, ats, scales, wanted);
+    const { vocabularySize } = this.architecture;
+    const row = (name: string, i: number) =>
+      output(outputs, name).subarray(i * vocabularySize, (i + 1) * vocabularySize);
+    return byLogits.map((isLogits, i) =>
+      isLogits ? { logits: row("logits", i) } : { probabilities: row("probabilities", i) },
+    );
+  }
+
+  async #run(
+    cache: KvCache,
+    firstSlot: number,
+    rows: readonly StepRow[],
+    places: readonly number[],
+    inverseTemperatures: readonly number[],
+    wanted: readonly string[],
+  ): Promise<Outputs> {
     const { layers, contextLength } = this.architecture;
     const batch = rows.length;
     const time = rows[0]?.tokens.length ?? 0;
@@ -80,6 +132,7 @@ export class StepModel {
       positions: { data: positions, shape: [batch, time] },
       attentionBias: { data: bias, shape: [batch, 1, time, past + time] },
       places: { data: BigInt64Array.from(places, BigInt), shape: [places.length] },
+      inverseTemperatures: { data: Float32Array.from(inverseTemperatures), shape: [places.length, 1] },
       ...this.#stacks.feeds(rows.map(({ adapter }) => adapter)),
     };
     for (let layer = 0; layer < layers; layer++) {
@@ -88,20 +141,15 @@ export class StepModel {
       feeds[pastKeys] = keys;
       feeds[pastValues] = values;
     }
-    const outputs = await this.#session.run(feeds);
-    const output = (name: string): Float32Array => {
-      const tensor = outputs[name];
-      if (tensor === undefined) throw new Error(`the step graph returned no ${name}`);
-      return floats(tensor);
-    };
+    const outputs = await this.#session.run(feeds, [...wanted, ...this.#newRows]);
     for (let layer = 0; layer < layers; layer++) {
       const { newKeys, newValues } = layerNames(layer);
-      const step = { keys: output(newKeys), values: output(newValues) };
+      const step = { keys: output(outputs, newKeys), values: output(outputs, newValues) };
       for (const [row, { start }] of rows.entries()) {
         cache.append({ slot: firstSlot + row, start, layer }, step, { row, time });
       }
     }
-    return output("logits");
+    return outputs;
   }
 
   /** Lets go of what can be made anew. */
@@ -112,4 +160,10 @@ export class StepModel {
   dispose(): Promise<void> {
     return this.#session.dispose();
   }
+}
+
+function output(outputs: Outputs, name: string): Float32Array {
+  const tensor = outputs[name];
+  if (tensor === undefined) throw new Error(`the step graph returned no ${name}`);
+  return floats(tensor);
 }

@@ -23,9 +23,10 @@ export interface SessionOptions {
 export interface GraphSession<Output extends string> {
   /**
    * Runs the graph on the calling thread, which is blocked meanwhile. Inputs are not copied; outputs are fresh.
+   * @param wanted the outputs to be returned, each of which costs a copy; all where nothing is said
    * @throws Error naming a missing or superfluous input
    */
-  run(feeds: Feeds): Promise<Record<Output, HostTensor>>;
+  run<Wanted extends Output = Output>(feeds: Feeds, wanted?: readonly Wanted[]): Promise<Record<Wanted, HostTensor>>;
   dispose(): Promise<void>;
 }
 
@@ -50,25 +51,26 @@ export async function createSession<Output extends string>(
     externalData: Object.entries(options.buffers ?? {}).map(([path, data]) => ({ path, data })),
     extra: { session: { intra_op: { allow_spinning: options.spin === true ? "1" : "0" } } },
   });
+  const known = new Set(inputNames);
   return {
-    async run(feeds) {
+    async run<Wanted extends Output>(feeds: Feeds, wanted: readonly Wanted[] = outputNames as Wanted[]) {
       const given: Record<string, ort.Tensor> = {};
       for (const name of inputNames) {
         const value = feeds[name];
         if (value === undefined) throw new Error(`the graph needs the input ${name}, which was not given`);
         given[name] = toOrt(name, value);
       }
-      const extra = Object.keys(feeds).filter((name) => !inputNames.includes(name));
+      const extra = Object.keys(feeds).filter((name) => !known.has(name));
       if (extra.length > 0) throw new Error(`the graph has no input called ${extra.join(", ")}`);
-      const results = await session.run(given);
-      const entries = outputNames.map((name): [string, HostTensor] => {
+      const results = await session.run(given, wanted);
+      const entries = wanted.map((name): [string, HostTensor] => {
         const tensor = results[name];
         if (tensor === undefined || !(tensor.data instanceof Float32Array || tensor.data instanceof BigInt64Array)) {
           throw new Error(`the graph returned no usable ${name}`);
         }
         return [name, { data: tensor.data, shape: tensor.dims }];
       });
-      return Object.fromEntries(entries) as Record<Output, HostTensor>;
+      return Object.fromEntries(entries) as Record<Wanted, HostTensor>;
     },
     dispose: () => session.release(),
   };
