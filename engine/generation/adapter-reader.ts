@@ -1,57 +1,63 @@
-/** A short-lived thread that reads, checks and lays out an adapter folder, so that no stream waits for it. */
-import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parentPort, Worker, workerData } from "node:worker_threads";
-import { readArchitecture } from "../checkpoint/config.ts";
-import { readPeftAdapter } from "../lora/peft.ts";
-import type { AdapterInfo } from "../types.ts";
-import { flattenAdapter, type StackableAdapter } from "./adapter-stack.ts";
-import { fromWire, toWire, type WireError } from "./messages.ts";
+/**
+ * Has adapter folders read in a thread of their own, so that no stream waits for it. The thread stays: starting one and
+ * loading its code costs the processor ten times what reading an adapter does, and streams notice.
+ */
+import { Worker } from "node:worker_threads";
+import { fromWire, type WireError } from "./messages.ts";
+import type { ReadAdapter } from "./read-adapter.ts";
 
-export interface ReadAdapter {
-  info: AdapterInfo;
-  /** Its matrices' buffer belongs to the receiver. */
-  adapter: StackableAdapter;
-}
-
-interface Folders {
-  modelDir: string;
+export interface ReaderQuestion {
+  id: number;
   folder: string;
 }
 
-type Answer = { read: ReadAdapter } | { error: WireError };
+export type ReaderAnswer = { id: number } & ({ read: ReadAdapter } | { error: WireError });
 
-/** @throws CheckpointError naming the file, and the tensor that is missing, superfluous or of another shape */
-function readAdapter({ modelDir, folder }: Folders): ReadAdapter {
-  const architecture = readArchitecture(modelDir);
-  const adapter = readPeftAdapter(folder, architecture);
-  const file = readFileSync(join(folder, "adapter_model.safetensors"));
-  const sha256 = createHash("sha256").update(file).digest("hex");
-  const { rank, alpha, targetModules } = adapter.shape;
-  const matrices = flattenAdapter(adapter, architecture.linearModules);
-  return { info: { sha256, rank, alpha, targetModules }, adapter: { sha256, rank, matrices } };
+interface Waiting {
+  resolve: (read: ReadAdapter) => void;
+  reject: (cause: unknown) => void;
 }
 
-/** @throws CheckpointError */
-export function readAdapterAside(folders: Folders): Promise<ReadAdapter> {
-  return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { adapterFolders: folders } });
-    worker.once("message", (answer: Answer) => {
-      if ("read" in answer) resolve(answer.read);
-      else reject(fromWire(answer.error));
+export class AdapterReader {
+  readonly #modelDir: string;
+  readonly #waiting = new Map<number, Waiting>();
+  #worker: Worker | null = null;
+  #nextId = 0;
+
+  constructor(modelDir: string) {
+    this.#modelDir = modelDir;
+  }
+
+  /** @throws CheckpointError naming the file, and the tensor that is missing, superfluous or of another shape */
+  read(folder: string): Promise<ReadAdapter> {
+    this.#worker ??= this.#start();
+    const id = this.#nextId++;
+    const question: ReaderQuestion = { id, folder };
+    this.#worker.postMessage(question);
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #start(): Worker {
+    const workerData = { modelDir: this.#modelDir };
+    const worker = new Worker(new URL("./adapter-reader-thread.ts", import.meta.url), { workerData });
+    worker.on("message", (answer: ReaderAnswer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ("read" in answer) waiting?.resolve(answer.read);
+      else waiting?.reject(fromWire(answer.error));
     });
-    worker.once("error", reject);
-    worker.once("exit", (code) => reject(new Error(`reading ${folders.folder} ended with code ${code}`)));
-  });
-}
-
-const { adapterFolders } = (workerData ?? {}) as { adapterFolders?: Folders };
-if (parentPort !== null && adapterFolders !== undefined) {
-  try {
-    const read = readAdapter(adapterFolders);
-    parentPort.postMessage({ read } satisfies Answer, [read.adapter.matrices.buffer as ArrayBuffer]);
-  } catch (error) {
-    parentPort.postMessage({ error: toWire(error) } satisfies Answer);
+    const ended = (cause: unknown) => {
+      // The next adapter gets a new thread.
+      if (this.#worker === worker) this.#worker = null;
+      for (const { reject } of this.#waiting.values()) reject(cause);
+      this.#waiting.clear();
+    };
+    worker.on("error", ended);
+    worker.on("exit", (code) => ended(new Error(`the thread that reads adapters ended with code ${code}`)));
+    return worker;
   }
 }

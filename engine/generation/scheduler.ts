@@ -42,8 +42,8 @@ interface Turn {
   isCancelled: boolean;
 }
 
-/** Prompt tokens read at once while others are speaking, and while nobody is. */
-const chunkBeside = 64;
+/** Tokens of a prompt, or of a sequence to be scored, read at once while others are speaking, and while nobody is. */
+const chunkBeside = 24;
 const chunkAlone = 256;
 
 export class Scheduler {
@@ -57,6 +57,7 @@ export class Scheduler {
   #waiting: Turn[] = [];
   /** The turn whose prompt is being read; its slot is the one after those of the speaking. */
   #reading: Turn | null = null;
+  #scoredLast = false;
   /** In slots 0, 1, ... */
   readonly #speaking: Turn[] = [];
   readonly #scoring: { job: ScoringJob; resolve: (logProbs: number[]) => void; reject: (cause: unknown) => void }[] =
@@ -116,9 +117,12 @@ export class Scheduler {
     if (this.#reading === null && this.#speaking.length < this.#options.maxConcurrent) {
       this.#reading = this.#waiting.shift() ?? null;
     }
-    if (this.#reading !== null) await this.#attempt([this.#reading], () => this.#read());
+    // The speaking wait for one chunk at most, of a prompt or of a sequence to be scored.
+    const mayScore = this.#scoring.length > 0 && (this.#reading === null || !this.#scoredLast);
+    if (mayScore) await this.#score();
+    else if (this.#reading !== null) await this.#attempt([this.#reading], () => this.#read());
+    this.#scoredLast = mayScore;
     if (this.#speaking.length > 0) await this.#attempt([...this.#speaking], () => this.#speak());
-    if (this.#scoring.length > 0) await this.#score();
     if (this.active + this.queued + this.#scoring.length > 0) return true;
     this.#cache.clear();
     this.#model.rest();
@@ -175,7 +179,7 @@ export class Scheduler {
     if (first === undefined) return;
     const { job, resolve, reject } = first;
     try {
-      if (!(await job.advance())) return;
+      if (!(await job.advance(this.#speaking.length === 0 ? chunkAlone : chunkBeside))) return;
       resolve(job.logProbs);
     } catch (cause) {
       reject(cause);

@@ -5,7 +5,6 @@ import type { StepModel } from "./step-model.ts";
 
 /** Logits (numbers) that one chunk may make. */
 const mostLogits = 2 ** 21;
-const longestChunk = 64;
 
 /** ln softmax(logits)[token]. */
 export function logProbOf(logits: Float32Array, token: number): number {
@@ -36,13 +35,13 @@ export class ScoringJob {
     this.#cache.reserve(1, tokens.length);
   }
 
-  /** Reads one chunk. Returns whether all is scored. */
-  async advance(): Promise<boolean> {
+  /** Reads one chunk of at most `longest` tokens. Returns whether all is scored. */
+  async advance(longest: number): Promise<boolean> {
     const { vocabularySize } = this.#model.architecture;
     const start = this.#read;
     // The last token predicts nothing that is asked for.
     const left = this.#tokens.length - 1 - start;
-    const time = Math.min(left, longestChunk, Math.max(1, Math.floor(mostLogits / vocabularySize)));
+    const time = Math.min(left, longest, Math.max(1, Math.floor(mostLogits / vocabularySize)));
     const tokens = this.#tokens.slice(start, start + time);
     const places = tokens.map((_, column) => column).filter((column) => start + column + 1 >= this.#from);
     const logits = await this.#model.step(this.#cache, 0, [{ tokens, start, adapter: this.adapter }], places);

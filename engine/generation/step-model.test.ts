@@ -134,7 +134,7 @@ describe("ScoringJob", () => {
     for (const { name, adapter } of variants) {
       const tokens = sequence(name, 0);
       const job = new ScoringJob(model, tokens, 4, adapter);
-      while (!(await job.advance()));
+      while (!(await job.advance(5)));
       const { logits } = tinyReference(name);
       const expected = tokens.slice(4).map((token, i) => {
         const row = logits.slice((3 + i) * vocabulary, (4 + i) * vocabulary);
