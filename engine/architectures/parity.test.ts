@@ -21,6 +21,8 @@ const rows: readonly (readonly [fixture: string, shows: string])[] = [
   ["qwen2-window", "Qwen 2 with a sliding window in its second layer"],
   ["qwen3", "Qwen 3 with norms of queries and keys"],
   ["smollm3", "SmolLM 3 with a layer that does not rotate"],
+  ["gpt-neox-parallel", "GPT-NeoX with parallel residuals, half of each head rotated"],
+  ["gpt-neox-sequential", "GPT-NeoX with attention and feed-forward in turn"],
 ];
 
 it("each fixture has its row", () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Architecture } from "../architectures/architecture.ts";
 import { CheckpointError } from "../types.ts";
 import { type ConfigEntries, configEntries } from "./config-entries.ts";
+import { readGptNeox } from "./configs/gpt-neox.ts";
 import { readLlama, readMistral, readQwen2, readQwen3, readSmolLm3 } from "./configs/llama.ts";
 
 /** Who reads config.json, by its first `architectures` entry. */
@@ -13,6 +14,7 @@ const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = 
   ["Qwen2ForCausalLM", readQwen2],
   ["Qwen3ForCausalLM", readQwen3],
   ["SmolLM3ForCausalLM", readSmolLm3],
+  ["GPTNeoXForCausalLM", readGptNeox],
 ]);
 
 /** @throws CheckpointError naming config.json and the entry that is missing, wrong or not supported */
