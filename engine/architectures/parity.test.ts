@@ -23,6 +23,10 @@ const rows: readonly (readonly [fixture: string, shows: string])[] = [
   ["smollm3", "SmolLM 3 with a layer that does not rotate"],
   ["gpt-neox-parallel", "GPT-NeoX with parallel residuals, half of each head rotated"],
   ["gpt-neox-sequential", "GPT-NeoX with attention and feed-forward in turn"],
+  ["falcon-7b", "Falcon with one key/value head and one norm a layer"],
+  ["falcon-40b", "Falcon with grouped heads and two norms side by side"],
+  ["falcon-11b", "Falcon with grouped heads, one norm and biases"],
+  ["falcon-sequential", "Falcon with attention and feed-forward in turn"],
 ];
 
 it("each fixture has its row", () => {

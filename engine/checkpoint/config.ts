@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Architecture } from "../architectures/architecture.ts";
 import { CheckpointError } from "../types.ts";
 import { type ConfigEntries, configEntries } from "./config-entries.ts";
+import { readFalcon } from "./configs/falcon.ts";
 import { readGptNeox } from "./configs/gpt-neox.ts";
 import { readLlama, readMistral, readQwen2, readQwen3, readSmolLm3 } from "./configs/llama.ts";
 
@@ -15,6 +16,7 @@ const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = 
   ["Qwen3ForCausalLM", readQwen3],
   ["SmolLM3ForCausalLM", readSmolLm3],
   ["GPTNeoXForCausalLM", readGptNeox],
+  ["FalconForCausalLM", readFalcon],
 ]);
 
 /** @throws CheckpointError naming config.json and the entry that is missing, wrong or not supported */
