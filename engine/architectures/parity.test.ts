@@ -27,6 +27,7 @@ const rows: readonly (readonly [fixture: string, shows: string])[] = [
   ["falcon-40b", "Falcon with grouped heads and two norms side by side"],
   ["falcon-11b", "Falcon with grouped heads, one norm and biases"],
   ["falcon-sequential", "Falcon with attention and feed-forward in turn"],
+  ["gpt2", "GPT-2 with weights stored [input, output]"],
 ];
 
 it("each fixture has its row", () => {

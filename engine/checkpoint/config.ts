@@ -6,6 +6,7 @@ import { CheckpointError } from "../types.ts";
 import { type ConfigEntries, configEntries } from "./config-entries.ts";
 import { readFalcon } from "./configs/falcon.ts";
 import { readGptNeox } from "./configs/gpt-neox.ts";
+import { readGpt2 } from "./configs/gpt2.ts";
 import { readLlama, readMistral, readQwen2, readQwen3, readSmolLm3 } from "./configs/llama.ts";
 
 /** Who reads config.json, by its first `architectures` entry. */
@@ -17,6 +18,7 @@ const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = 
   ["SmolLM3ForCausalLM", readSmolLm3],
   ["GPTNeoXForCausalLM", readGptNeox],
   ["FalconForCausalLM", readFalcon],
+  ["GPT2LMHeadModel", readGpt2],
 ]);
 
 /** @throws CheckpointError naming config.json and the entry that is missing, wrong or not supported */
