@@ -28,6 +28,8 @@ const rows: readonly (readonly [fixture: string, shows: string])[] = [
   ["falcon-11b", "Falcon with grouped heads, one norm and biases"],
   ["falcon-sequential", "Falcon with attention and feed-forward in turn"],
   ["gpt2", "GPT-2 with weights stored [input, output]"],
+  ["phi3", "Phi-3 with fused products and a sliding window"],
+  ["phi3-longrope", "Phi-3 with LongRoPE as far as its short factors reach"],
 ];
 
 it("each fixture has its row", () => {

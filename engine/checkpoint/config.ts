@@ -8,6 +8,7 @@ import { readFalcon } from "./configs/falcon.ts";
 import { readGptNeox } from "./configs/gpt-neox.ts";
 import { readGpt2 } from "./configs/gpt2.ts";
 import { readLlama, readMistral, readQwen2, readQwen3, readSmolLm3 } from "./configs/llama.ts";
+import { readPhi3 } from "./configs/phi3.ts";
 
 /** Who reads config.json, by its first `architectures` entry. */
 const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = new Map([
@@ -19,6 +20,7 @@ const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = 
   ["GPTNeoXForCausalLM", readGptNeox],
   ["FalconForCausalLM", readFalcon],
   ["GPT2LMHeadModel", readGpt2],
+  ["Phi3ForCausalLM", readPhi3],
 ]);
 
 /** @throws CheckpointError naming config.json and the entry that is missing, wrong or not supported */
