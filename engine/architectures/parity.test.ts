@@ -30,6 +30,8 @@ const rows: readonly (readonly [fixture: string, shows: string])[] = [
   ["gpt2", "GPT-2 with weights stored [input, output]"],
   ["phi3", "Phi-3 with fused products and a sliding window"],
   ["phi3-longrope", "Phi-3 with LongRoPE as far as its short factors reach"],
+  ["gemma2", "Gemma 2 with soft caps and a window in every other layer"],
+  ["gemma3", "Gemma 3 with norms of queries and keys and two rotary bases"],
 ];
 
 it("each fixture has its row", () => {

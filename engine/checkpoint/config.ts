@@ -5,6 +5,7 @@ import type { Architecture } from "../architectures/architecture.ts";
 import { CheckpointError } from "../types.ts";
 import { type ConfigEntries, configEntries } from "./config-entries.ts";
 import { readFalcon } from "./configs/falcon.ts";
+import { readGemma2, readGemma3 } from "./configs/gemma.ts";
 import { readGptNeox } from "./configs/gpt-neox.ts";
 import { readGpt2 } from "./configs/gpt2.ts";
 import { readLlama, readMistral, readQwen2, readQwen3, readSmolLm3 } from "./configs/llama.ts";
@@ -21,6 +22,8 @@ const readers: ReadonlyMap<unknown, (entries: ConfigEntries) => Architecture> = 
   ["FalconForCausalLM", readFalcon],
   ["GPT2LMHeadModel", readGpt2],
   ["Phi3ForCausalLM", readPhi3],
+  ["Gemma2ForCausalLM", readGemma2],
+  ["Gemma3ForCausalLM", readGemma3],
 ]);
 
 /** @throws CheckpointError naming config.json and the entry that is missing, wrong or not supported */
