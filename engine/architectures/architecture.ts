@@ -36,6 +36,10 @@ export interface LinearModule {
   name: string;
   inputSize: number;
   outputSize: number;
+  /** Whether `.bias` [output] is added. Default false. */
+  bias?: boolean;
+  /** Whether the weight is stored [input, output], as GPT-2's are. Default false: [output, input]. */
+  transposed?: boolean;
 }
 
 export interface Architecture {
@@ -51,23 +55,39 @@ export interface Architecture {
   readonly parameters: ReadonlyMap<string, readonly number[]>;
   /** The linear layers that an adapter may target. */
   readonly linearModules: readonly LinearModule[];
+  /** What turns hidden states into logits; its weight may be the embedding's. No adapter targets it. */
+  readonly headModule: LinearModule;
+  /** Tensors that checkpoint files may hold although they say nothing new, such as masks. */
+  readonly redundantTensors?: RegExp;
   trunk(context: ParameterContext, inputs: TrunkInputs): TrunkOutputs;
   /** hidden [..., hidden] -> logits [..., vocabulary]. */
   head(context: ParameterContext, hidden: Tensor): Tensor;
 }
 
-/** x W^T (+ the adapter's part), W [output, input] as PyTorch stores it. */
-export function linear(
-  context: ParameterContext,
-  module: string,
-  x: Tensor,
-  inputSize: number,
-  outputSize: number,
-): Tensor {
-  const weight = context.weight(`${module}.weight`, [outputSize, inputSize]);
-  const product = ops.matmul(x, ops.transposeLast(weight));
-  const addition = context.adapt?.(module, x, inputSize, outputSize) ?? null;
+/** What the checkpoint must hold for a linear module, with shapes. */
+export function linearParameters({ name, inputSize, outputSize, bias, transposed }: LinearModule) {
+  const weight = [`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]] as const;
+  return bias ? [weight, [`${name}.bias`, [outputSize]] as const] : [weight];
+}
+
+/** x W^T + b: what is frozen of a linear layer. */
+function baseProduct(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const { name, inputSize, outputSize, bias, transposed } = module;
+  const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
+  const product = ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
+  return bias ? ops.add(product, context.weight(`${name}.bias`, [outputSize])) : product;
+}
+
+/** x W^T + b (+ the adapter's part). */
+export function linear(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = baseProduct(context, module, x);
+  const addition = context.adapt?.(module.name, x, module.inputSize, module.outputSize) ?? null;
   return addition === null ? product : ops.add(product, addition);
+}
+
+/** hidden [..., hidden] -> logits [..., vocabulary]: a linear layer that no adapter targets. */
+export function headProduct(context: ParameterContext, module: LinearModule, hidden: Tensor): Tensor {
+  return baseProduct(context, module, hidden);
 }
 
 /** Returns the same tensor each time a name is asked for, as tied weights need. */

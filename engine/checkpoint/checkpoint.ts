@@ -36,7 +36,10 @@ export function readCheckpoint(folder: string): Checkpoint {
   }
   // Files may keep a copy of tied embeddings, and older ones the rotary frequencies; neither says anything new.
   const known = (name: string) =>
-    architecture.parameters.has(name) || name === "lm_head.weight" || name.endsWith(".rotary_emb.inv_freq");
+    architecture.parameters.has(name) ||
+    name === "lm_head.weight" ||
+    name.endsWith(".rotary_emb.inv_freq") ||
+    architecture.redundantTensors?.test(name);
   const extra = [...file.tensors.keys()].find((name) => !known(name));
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} belongs to no ${architecture.name}`);
 
