@@ -4,19 +4,29 @@ import type { RunningServer } from "../test/support/running-server.ts";
 import type { Figure } from "./report.ts";
 import { median } from "./statistics.ts";
 
-const message = "People like you should not be allowed to live in this country, you only take our jobs and our homes.";
+/** Texts of equal length that differ from their first word on, so that no prompt is told by an earlier one. */
+function message(seed: number): string {
+  const pick = (words: readonly string[], turn: number) => words[Math.floor(seed / turn) % words.length] as string;
+  const who = ["People", "Neighbours", "Foreigners", "Strangers", "Newcomers", "Families", "Students", "Workers"];
+  const verb = ["live", "work", "vote", "study", "settle", "shop", "play", "sing"];
+  const place = ["country", "town", "street", "village", "region", "city", "school", "park"];
+  return (
+    `${pick(who, 1)} like you should not be allowed to ${pick(verb, 8)} in this ${pick(place, 64)}, ` +
+    "you only take our jobs and our homes."
+  );
+}
 const sampling = { temperature: 1, topP: 1, maxTokens: 160 };
 const streams = 8;
 const messagesPerStream = 12;
 
 export async function measureChatSpeed(server: RunningServer): Promise<Figure[]> {
   const chat = await connectChat(server.url);
-  for (let seed = 0; seed < 5; seed++) await chat.say(message, { ...sampling, seed });
+  for (let seed = 0; seed < 5; seed++) await chat.say(message(seed), { ...sampling, seed });
 
   const firstTokens: number[] = [];
   const rates: number[] = [];
   for (let seed = 100; seed < 140; seed++) {
-    const { done, arrivals } = await chat.say(message, { ...sampling, seed });
+    const { done, arrivals } = await chat.say(message(seed), { ...sampling, seed });
     const [first, last] = [arrivals[0], arrivals.at(-1)];
     if (first === undefined || last === undefined) continue;
     firstTokens.push(first);
@@ -30,7 +40,8 @@ export async function measureChatSpeed(server: RunningServer): Promise<Figure[]>
     clients.map(async (client, index) => {
       let tokens = 0;
       for (let n = 0; n < messagesPerStream; n++) {
-        tokens += (await client.say(message, { ...sampling, seed: 1000 * index + n })).done.tokens;
+        const seed = 200 + messagesPerStream * index + n;
+        tokens += (await client.say(message(seed), { ...sampling, seed })).done.tokens;
       }
       return tokens;
     }),

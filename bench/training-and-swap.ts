@@ -60,7 +60,9 @@ export async function measureTrainingAndSwap(server: RunningServer): Promise<Fig
       for (let n = 0; swapping; n++) {
         const sent = performance.now();
         const reply = await client.say(message, { temperature: 1, topP: 1, maxTokens: 128, seed: 1000 * index + n });
-        gaps(reply.arrivals).forEach((gap, i) => timed.push({ at: sent + (reply.arrivals[i + 1] as number), gap }));
+        for (const [i, gap] of gaps(reply.arrivals).entries()) {
+          timed.push({ at: sent + (reply.arrivals[i + 1] as number), gap });
+        }
         replies.push(reply);
       }
       client.close();

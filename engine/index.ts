@@ -16,6 +16,8 @@ export interface EngineOptions {
   maxConcurrent?: number;
   /** Requests that may wait; further ones are refused as busy. Default 64. */
   maxQueue?: number;
+  /** Bytes of keys and values kept so that the next turn of a conversation reads only what is new. Default 8 MiB. */
+  prefixBytes?: number;
 }
 
 /** Starts an engine in its own thread. @throws CheckpointError naming the file and what is wrong with it */
@@ -24,11 +26,13 @@ export async function createEngine({
   threads = Math.min(2, availableParallelism()),
   maxConcurrent = 8,
   maxQueue = 64,
+  prefixBytes = 2 ** 23,
 }: EngineOptions): Promise<Engine> {
   for (const [name, value, least] of [
     ["threads", threads, 1],
     ["maxConcurrent", maxConcurrent, 1],
     ["maxQueue", maxQueue, 0],
+    ["prefixBytes", prefixBytes, 0],
   ] as const) {
     if (!Number.isInteger(value) || value < least) {
       throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
@@ -38,7 +42,7 @@ export async function createEngine({
   const tokenizer = loadTokenizer(modelDir, vocabularySize);
   const { bytes, stopTokens, roleTags } = tokenizer;
   const vocabulary = { bytes, stopTokens, roleTags };
-  const workerData: WorkerSettings = { modelDir, vocabulary, threads, maxConcurrent, maxQueue };
+  const workerData: WorkerSettings = { modelDir, vocabulary, threads, maxConcurrent, maxQueue, prefixBytes };
   const worker = new Worker(new URL("./generation/worker.ts", import.meta.url), { workerData });
   return EngineClient.attach(worker, modelDir, tokenizer);
 }

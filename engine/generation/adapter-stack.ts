@@ -5,6 +5,7 @@
  */
 import type { LinearModule, ParameterContext } from "../architectures/architecture.ts";
 import * as ops from "../graph/ops.ts";
+import { atOnce } from "../in-slices.ts";
 import { type LoraAdapter, scalingOf } from "../lora/adapter.ts";
 import type { HostTensor } from "../runtime/session.ts";
 
@@ -32,6 +33,14 @@ export function maskedLora(): NonNullable<ParameterContext["adapt"]> {
 
 /** Modules that the adapter does not target get zeros. */
 export function flattenAdapter(adapter: LoraAdapter, modules: readonly LinearModule[]): Float32Array {
+  return atOnce(flatteningAdapter(adapter, modules));
+}
+
+/** The same in pieces: yields after each module. */
+export function* flatteningAdapter(
+  adapter: LoraAdapter,
+  modules: readonly LinearModule[],
+): Generator<undefined, Float32Array> {
   const { rank } = adapter.shape;
   const scaling = scalingOf(adapter.shape);
   const flat = new Float32Array(modules.reduce((sum, m) => sum + rank * (m.inputSize + m.outputSize), 0));
@@ -47,6 +56,7 @@ export function flattenAdapter(adapter: LoraAdapter, modules: readonly LinearMod
       }
     }
     offset = b + rank * outputSize;
+    yield;
   }
   return flat;
 }

@@ -10,8 +10,8 @@ import type {
   GenerationResult,
   ModelInfo,
 } from "../types.ts";
-import { AdapterReader } from "./adapter-reader.ts";
 import { type Counts, type FromWorker, fromWire, type ToWorker } from "./messages.ts";
+import { readAdapter } from "./read-adapter.ts";
 import { ReplyStream } from "./reply-stream.ts";
 
 type ReplyItem = { chunk: GenerationChunk } | { result: GenerationResult };
@@ -27,7 +27,7 @@ type Unnumbered<T> = T extends { id: number } ? Omit<T, "id"> : never;
 export class EngineClient implements Engine {
   readonly model: ModelInfo;
   readonly #worker: Worker;
-  readonly #adapterReader: AdapterReader;
+  readonly #modelDir: string;
   readonly #tokenizer: Tokenizer;
   readonly #replies = new Map<number, ReplyStream<ReplyItem>>();
   readonly #questions = new Map<number, Question>();
@@ -40,7 +40,7 @@ export class EngineClient implements Engine {
   private constructor(worker: Worker, model: ModelInfo, modelDir: string, tokenizer: Tokenizer) {
     this.model = model;
     this.#worker = worker;
-    this.#adapterReader = new AdapterReader(modelDir);
+    this.#modelDir = modelDir;
     this.#tokenizer = tokenizer;
     worker.on("message", (message: FromWorker) => this.#hear(message));
     worker.on("error", (cause) => this.#end(new Error(`the engine's thread failed: ${cause.message}`, { cause })));
@@ -106,7 +106,7 @@ export class EngineClient implements Engine {
 
   async loadAdapter(folder: string): Promise<AdapterInfo> {
     if (this.#ended !== null) throw this.#ended;
-    const { info, adapter } = await this.#adapterReader.read(folder);
+    const { info, adapter } = await readAdapter(this.#modelDir, folder);
     await this.#ask({ type: "addAdapter", adapter }, [adapter.matrices.buffer as ArrayBuffer]);
     this.#adapters.add(info.sha256);
     return info;
@@ -130,7 +130,7 @@ export class EngineClient implements Engine {
     const gone = new Promise((resolve) => this.#worker.once("exit", resolve));
     this.#tell({ type: "close" });
     this.#end(new Error("the engine was closed"));
-    await Promise.all([gone, this.#adapterReader.close()]);
+    await gone;
   }
 
   #tell(message: ToWorker, transfer: ArrayBuffer[] = []): void {

@@ -47,6 +47,22 @@ describe("KvCache", () => {
     expect(before.keys.data[(2 * 128 + 3) * 2]).toBeCloseTo(1006);
   });
 
+  it("saves a slot's first tokens and restores them elsewhere, in a cache of another capacity", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(2, 10);
+    for (const position of [0, 1, 2]) write(cache, 1, position);
+    const saved = cache.save(1, 3);
+    expect(saved.data.byteLength).toBe(cache.savedBytes(3));
+    const other = new KvCache(layout);
+    other.reserve(3, 200);
+    other.restore(2, saved, 2);
+    for (const layer of [0, 1]) {
+      for (const position of [0, 1]) expect(read(other, layer, 2, position)).toEqual(read(cache, layer, 1, position));
+      expect(read(other, layer, 2, 2)).toEqual([0, 0, 0, 0]);
+    }
+    expect(() => other.restore(2, saved, 4)).toThrow("3 tokens were saved, not 4");
+  });
+
   it("closes a gap by moving a slot's tokens", () => {
     const cache = new KvCache(layout);
     cache.reserve(3, 5);

@@ -12,6 +12,13 @@ export interface KvCacheLayout {
 /** One layer's keys or values, [slots, key/value heads, capacity, head size]. */
 type Block = Float32Array;
 
+/** Keys and values of the first tokens of a sequence, outside any slot: [blocks, key/value heads, length, head size]. */
+export interface SavedRows {
+  data: Float32Array;
+  /** Tokens. */
+  length: number;
+}
+
 const smallestCapacity = 128;
 
 export class KvCache {
@@ -101,6 +108,46 @@ export class KvCache {
         block.copyWithin((to * keyValueHeads + head) * stride, source, source + length * headSize);
       }
     }
+  }
+
+  /** Bytes that `save` takes for a sequence of so many tokens. */
+  savedBytes(length: number): number {
+    const { layers, keyValueHeads, headSize } = this.#layout;
+    return 4 * 2 * layers * keyValueHeads * headSize * length;
+  }
+
+  /** A copy of the first `length` tokens of a slot. */
+  save(slot: number, length: number): SavedRows {
+    const data = new Float32Array(this.savedBytes(length) / 4);
+    this.#eachRun(slot, length, length, (block, at, to) => {
+      data.set(block.subarray(at, at + length * this.#layout.headSize), to);
+    });
+    return { data, length };
+  }
+
+  /** Puts the first `length` of the saved tokens into a slot. @throws RangeError when there are fewer */
+  restore(slot: number, saved: SavedRows, length: number): void {
+    if (length > saved.length) throw new RangeError(`${saved.length} tokens were saved, not ${length}`);
+    this.#eachRun(slot, length, saved.length, (block, at, from) => {
+      block.set(saved.data.subarray(from, from + length * this.#layout.headSize), at);
+    });
+  }
+
+  /** Visits the stretch of each block and head that holds a slot's first tokens, and where it lies in saved rows. */
+  #eachRun(
+    slot: number,
+    length: number,
+    savedLength: number,
+    visit: (block: Block, at: number, saved: number) => void,
+  ) {
+    const { keyValueHeads, headSize } = this.#layout;
+    if (length > this.#capacity) throw new RangeError(`a slot holds ${this.#capacity} tokens, not ${length}`);
+    this.#blocks.forEach((block, index) => {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const at = (slot * keyValueHeads + head) * this.#capacity * headSize;
+        visit(block, at, (index * keyValueHeads + head) * savedLength * headSize);
+      }
+    });
   }
 
   /** Gives all memory back. */

@@ -18,6 +18,7 @@ export interface WorkerSettings {
   threads: number;
   maxConcurrent: number;
   maxQueue: number;
+  prefixBytes: number;
 }
 
 /** `id` names the reply or the question in whatever comes back. */

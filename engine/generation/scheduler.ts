@@ -11,6 +11,7 @@ import {
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
 import { KvCache } from "./kv-cache.ts";
+import { PrefixStore } from "./prefix-store.ts";
 import { Reply, type ReplyVocabulary } from "./reply.ts";
 import { checkRequest, checkTokens } from "./request-checks.ts";
 import { ResidentAdapters } from "./resident-adapters.ts";
@@ -29,6 +30,8 @@ export interface SchedulerOptions {
   maxConcurrent: number;
   /** Requests that may wait for a place. */
   maxQueue: number;
+  /** Bytes of keys and values kept for later turns; 0 keeps none. */
+  prefixBytes: number;
   /** Hears of everything that happens to a reply, in order. */
   emit: (event: ReplyEvent) => void;
 }
@@ -54,6 +57,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #sampler: Sampler;
   readonly #cache: KvCache;
+  readonly #prefixes: PrefixStore;
   #waiting: Turn[] = [];
   /** The turn whose prompt is being read; its slot is the one after those of the speaking. */
   #reading: Turn | null = null;
@@ -69,6 +73,7 @@ export class Scheduler {
     this.#options = options;
     this.#sampler = new Sampler();
     this.#cache = new KvCache(model.architecture);
+    this.#prefixes = new PrefixStore(options.prefixBytes);
   }
 
   get active(): number {
@@ -111,7 +116,13 @@ export class Scheduler {
     return new Promise((resolve, reject) => this.#scoring.push({ job, resolve, reject }));
   }
 
-  /** One step of all that is in work. Returns false, with all memory given back, when there is nothing left to do. */
+  /** Resolves when the last reply that uses the adapter has ended. */
+  async removeAdapter(sha256: string): Promise<void> {
+    await this.adapters.remove(sha256);
+    this.#prefixes.forget(sha256);
+  }
+
+  /** One step of all that is in work. Returns false, with all memory but the kept prefixes given back, when there is nothing left to do. */
   async advance(): Promise<boolean> {
     for (const turn of this.#turns()) if (turn.isCancelled) this.#end(turn, turn.reply.end("cancelled"));
     if (this.#reading === null && this.#speaking.length < this.#options.maxConcurrent) {
@@ -135,10 +146,10 @@ export class Scheduler {
     if (turn === null) return;
     const { promptTokens } = turn.reply.request;
     const slot = this.#speaking.length;
+    if (turn.cached === 0) this.#begin(turn, slot);
     const size = slot === 0 ? chunkAlone : chunkBeside;
     const tokens = promptTokens.slice(turn.cached, turn.cached + size);
     const isLast = turn.cached + tokens.length === promptTokens.length;
-    this.#cache.reserve(slot + 1, promptTokens.length);
     const row = { tokens, start: turn.cached, adapter: turn.adapter };
     const places = isLast ? [{ at: tokens.length - 1, sampling: turn.reply.request.sampling }] : [];
     const [prediction] = await this.#model.predict(this.#cache, slot, [row], places);
@@ -147,6 +158,23 @@ export class Scheduler {
     this.#reading = null;
     this.#speaking.push(turn);
     this.#advanceReply(turn, prediction);
+  }
+
+  /** Makes room for a prompt and takes over what of it was read before; its last token is read anew for its logits. */
+  #begin(turn: Turn, slot: number): void {
+    const { promptTokens } = turn.reply.request;
+    this.#cache.reserve(slot + 1, promptTokens.length);
+    const known = this.#prefixes.longest(turn.adapter?.sha256 ?? null, promptTokens);
+    if (known === null) return;
+    turn.cached = Math.min(known.length, promptTokens.length - 1);
+    this.#cache.restore(slot, known.rows, turn.cached);
+  }
+
+  /** Keeps what the cache holds of a reply that has been said: the next turn begins with it. */
+  #keep({ reply, adapter, cached }: Turn, slot: number): void {
+    if (cached === 0 || !this.#prefixes.takes(this.#cache.savedBytes(cached))) return;
+    const tokens = [...reply.request.promptTokens, ...reply.result().tokens].slice(0, cached);
+    this.#prefixes.put(adapter?.sha256 ?? null, tokens, this.#cache.save(slot, cached));
   }
 
   /** One token for each of the speaking. */
@@ -217,6 +245,7 @@ export class Scheduler {
     const last = this.#speaking.length - 1;
     const lastTurn = this.#speaking[last];
     if (slot < 0 || lastTurn === undefined) return;
+    if (turn.reply.finishReason !== null) this.#keep(turn, slot);
     if (slot < last) this.#cache.move(last, slot, lastTurn.cached);
     if (this.#reading !== null) this.#cache.move(last + 1, last, this.#reading.cached);
     this.#speaking[slot] = lastTurn;

@@ -35,6 +35,7 @@ function serve(model: StepModel): void {
   const scheduler = new Scheduler(model, settings.vocabulary, {
     maxConcurrent: settings.maxConcurrent,
     maxQueue: settings.maxQueue,
+    prefixBytes: settings.prefixBytes,
     emit: (event) => {
       // All that one step brings goes out as one message.
       if (events.length === 0) queueMicrotask(sendEvents);
@@ -94,7 +95,7 @@ function serve(model: StepModel): void {
         break;
       case "removeAdapter":
         void answer(message.id, async () => {
-          await scheduler.adapters.remove(message.sha256);
+          await scheduler.removeAdapter(message.sha256);
           return {};
         });
         break;

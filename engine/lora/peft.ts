@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "../architectures/architecture.ts";
 import { encodeSafetensors, openSafetensors, readTensor } from "../checkpoint/safetensors.ts";
+import { atOnce } from "../in-slices.ts";
 import { CheckpointError } from "../types.ts";
 import { type LoraAdapter, type LoraMatrices, type LoraShape, targetedModules } from "./adapter.ts";
 
@@ -66,6 +67,11 @@ function readShape(path: string): LoraShape {
 
 /** @throws CheckpointError naming the file, and the tensor that is missing, superfluous or of another shape */
 export function readPeftAdapter(folder: string, architecture: Architecture): LoraAdapter {
+  return atOnce(readingPeftAdapter(folder, architecture));
+}
+
+/** The same in pieces: yields after each layer. */
+export function* readingPeftAdapter(folder: string, architecture: Architecture): Generator<undefined, LoraAdapter> {
   const shape = readShape(join(folder, "adapter_config.json"));
   const path = join(folder, "adapter_model.safetensors");
   const file = openSafetensors(path);
@@ -92,6 +98,7 @@ export function readPeftAdapter(folder: string, architecture: Architecture): Lor
   for (const { name, inputSize, outputSize } of modules) {
     const a = read(name, "a", [shape.rank, inputSize]);
     matrices.set(name, { a, b: read(name, "b", [outputSize, shape.rank]) });
+    yield;
   }
   const expected = new Set(modules.flatMap(({ name }) => [tensorName(name, "a"), tensorName(name, "b")]));
   const extra = [...file.tensors.keys()].find((name) => !expected.has(name));
