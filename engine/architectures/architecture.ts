@@ -11,7 +11,14 @@ export interface ParameterContext {
   weight(name: string, shape: Shape): Tensor;
   /** The adapter's addition to the output of linear layer `module`, or null where it has none. */
   adapt?(module: string, x: Tensor, inputSize: number, outputSize: number): Tensor | null;
+  /** x W^T of a linear layer in place of the float32 product, or null where its weights are not quantized. */
+  project?(module: LinearModule, x: Tensor): Tensor | null;
+  /** Rows of table `name` at indices in place of those of a float32 tensor, or null where it is one. */
+  lookUp?(name: string, indices: Tensor): Tensor | null;
 }
+
+/** What frozen weights say of themselves; adapters come on top. */
+export type FrozenContext = Pick<ParameterContext, "weight" | "project" | "lookUp">;
 
 export interface TrunkInputs {
   /** Token ids [batch, time], int64. */
@@ -56,18 +63,23 @@ export interface Architecture {
   head(context: ParameterContext, hidden: Tensor): Tensor;
 }
 
-/** x W^T (+ the adapter's part), W [output, input] as PyTorch stores it. */
-export function linear(
-  context: ParameterContext,
-  module: string,
-  x: Tensor,
-  inputSize: number,
-  outputSize: number,
-): Tensor {
-  const weight = context.weight(`${module}.weight`, [outputSize, inputSize]);
-  const product = ops.matmul(x, ops.transposeLast(weight));
-  const addition = context.adapt?.(module, x, inputSize, outputSize) ?? null;
+/** x W^T, W [output, input] as PyTorch stores it. */
+export function project(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = context.project?.(module, x) ?? null;
+  if (product !== null) return product;
+  return ops.matmul(x, ops.transposeLast(context.weight(`${module.name}.weight`, [module.outputSize, module.inputSize])));
+}
+
+/** x W^T (+ the adapter's part). */
+export function linear(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = project(context, module, x);
+  const addition = context.adapt?.(module.name, x, module.inputSize, module.outputSize) ?? null;
   return addition === null ? product : ops.add(product, addition);
+}
+
+/** Rows of the table `name` [rows, width] at indices. */
+export function lookUp(context: ParameterContext, name: string, shape: Shape, indices: Tensor): Tensor {
+  return context.lookUp?.(name, indices) ?? ops.gatherRows(context.weight(name, shape), indices);
 }
 
 /** Returns the same tensor each time a name is asked for, as tied weights need. */

@@ -1,7 +1,7 @@
 /** Llama (Touvron et al. 2023): pre-norm decoder with RMSNorm, rotary positions, grouped attention and SwiGLU. */
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type Architecture, type LinearModule, linear, type ParameterContext } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, type ParameterContext, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import { rotaryTables } from "./rotary-tables.ts";
 
@@ -19,7 +19,8 @@ export interface LlamaConfig {
   tiedEmbeddings: boolean;
 }
 
-const embedding = "model.embed_tokens.weight";
+const embeddingModule = "model.embed_tokens";
+const embedding = `${embeddingModule}.weight`;
 
 function layerModules(config: LlamaConfig, layer: number): Record<string, LinearModule> {
   const { hiddenSize: hidden, intermediateSize: inner } = config;
@@ -73,10 +74,10 @@ export function llama(config: LlamaConfig): Architecture {
       const norm = (x: Tensor, name: string) => ops.rmsNorm(x, context.weight(name, [hiddenSize]), rmsNormEpsilon);
       const apply = (module: LinearModule | undefined, x: Tensor) => {
         if (module === undefined) throw new Error("a Llama layer lacks one of its linear modules");
-        return linear(context, module.name, x, module.inputSize, module.outputSize);
+        return linear(context, module, x);
       };
 
-      let hidden = ops.gatherRows(context.weight(embedding, [vocabularySize, hiddenSize]), tokens);
+      let hidden = lookUp(context, embedding, [vocabularySize, hiddenSize], tokens);
       const present = layers.map((modules, layer) => {
         const attended = norm(hidden, `model.layers.${layer}.input_layernorm.weight`);
         const queries = rotate(splitHeads(apply(modules.q, attended), heads, headSize));
@@ -95,8 +96,8 @@ export function llama(config: LlamaConfig): Architecture {
     },
 
     head(context: ParameterContext, hidden: Tensor) {
-      const name = config.tiedEmbeddings ? embedding : "lm_head.weight";
-      return ops.matmul(hidden, ops.transposeLast(context.weight(name, [vocabularySize, hiddenSize])));
+      const name = config.tiedEmbeddings ? embeddingModule : "lm_head";
+      return project(context, { name, inputSize: hiddenSize, outputSize: vocabularySize }, hidden);
     },
   };
 }
