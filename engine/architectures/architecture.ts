@@ -67,7 +67,10 @@ export interface Architecture {
 export function project(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
   const product = context.project?.(module, x) ?? null;
   if (product !== null) return product;
-  return ops.matmul(x, ops.transposeLast(context.weight(`${module.name}.weight`, [module.outputSize, module.inputSize])));
+  return ops.matmul(
+    x,
+    ops.transposeLast(context.weight(`${module.name}.weight`, [module.outputSize, module.inputSize])),
+  );
 }
 
 /** x W^T (+ the adapter's part). */

@@ -1,7 +1,14 @@
 /** Llama (Touvron et al. 2023): pre-norm decoder with RMSNorm, rotary positions, grouped attention and SwiGLU. */
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type Architecture, type LinearModule, linear, lookUp, type ParameterContext, project } from "./architecture.ts";
+import {
+  type Architecture,
+  type LinearModule,
+  linear,
+  lookUp,
+  type ParameterContext,
+  project,
+} from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import { rotaryTables } from "./rotary-tables.ts";
 

@@ -92,7 +92,9 @@ export function openSafetensors(path: string): SafetensorsFile {
     for (const [name, entry] of Object.entries(entries)) {
       const { dtype, shape, data_offsets: range } = (entry ?? {}) as Record<string, unknown>;
       if (!isStoredType(dtype)) {
-        throw new CheckpointError(`${path}: tensor ${name} is of type ${String(dtype)}; F32, F16, BF16 and U8 can be read`);
+        throw new CheckpointError(
+          `${path}: tensor ${name} is of type ${String(dtype)}; F32, F16, BF16 and U8 can be read`,
+        );
       }
       if (!isSizes(shape) || !isSizes(range) || range.length !== 2) {
         throw new CheckpointError(`${path}: tensor ${name} has no valid shape and data_offsets`);

@@ -68,10 +68,7 @@ function isIntact(path: string, wanted: ReadonlyMap<string, { shape: readonly nu
 }
 
 /** Makes the quantized file of a checkpoint folder if it is not there or damaged. @throws CheckpointError */
-export function ensureQuantized(
-  folder: string,
-  { precision, cacheDir, onProgress }: QuantizedOptions,
-): QuantizedFile {
+export function ensureQuantized(folder: string, { precision, cacheDir, onProgress }: QuantizedOptions): QuantizedFile {
   const architecture = readArchitecture(folder);
   const source = openSafetensors(join(folder, "model.safetensors"));
   checkTensors(source, architecture);

@@ -64,7 +64,10 @@ function writeProduct(
 }
 
 function writePart(file: SafetensorsFile, part: Part, to: Written, count: (weights: number) => void): void {
-  if (part.kind === "product") return writeProduct(file, part, to, count);
+  if (part.kind === "product") {
+    writeProduct(file, part, to, count);
+    return;
+  }
   for (const { rows } of chunksOf(file, part.source)) {
     to.append(part.kind === "table" ? encodeFloat16(rows) : rows);
     count(rows.length);
