@@ -5,11 +5,15 @@ import { readArchitecture } from "./checkpoint/config.ts";
 import { EngineClient } from "./generation/engine-client.ts";
 import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
-import type { Engine } from "./types.ts";
+import type { Engine, ModelInfo } from "./types.ts";
 
 export interface EngineOptions {
   /** Checkpoint folder: config.json, tokenizer.json, tokenizer_config.json, model.safetensors. */
   modelDir: string;
+  /** Precision of the weights in products. Default "none": as the checkpoint has them. */
+  quantization?: ModelInfo["quantization"];
+  /** Where quantized weights are kept when they cannot lie beside the checkpoint. Default: the user's cache folder. */
+  cacheDir?: string;
   /** Threads of one matrix product, at least 1. Default: 2, or 1 where there is only one processor. */
   threads?: number;
   /** Replies written at a time; further requests wait. Default 8. */
@@ -23,6 +27,8 @@ export interface EngineOptions {
 /** Starts an engine in its own thread. @throws CheckpointError naming the file and what is wrong with it */
 export async function createEngine({
   modelDir,
+  quantization = "none",
+  cacheDir,
   threads = Math.min(2, availableParallelism()),
   maxConcurrent = 8,
   maxQueue = 64,
@@ -42,7 +48,16 @@ export async function createEngine({
   const tokenizer = loadTokenizer(modelDir, vocabularySize);
   const { bytes, stopTokens, roleTags } = tokenizer;
   const vocabulary = { bytes, stopTokens, roleTags };
-  const workerData: WorkerSettings = { modelDir, vocabulary, threads, maxConcurrent, maxQueue, prefixBytes };
+  const workerData: WorkerSettings = {
+    modelDir,
+    quantization,
+    cacheDir,
+    vocabulary,
+    threads,
+    maxConcurrent,
+    maxQueue,
+    prefixBytes,
+  };
   const worker = new Worker(new URL("./generation/worker.ts", import.meta.url), { workerData });
   return EngineClient.attach(worker, modelDir, tokenizer);
 }

@@ -77,6 +77,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     fanOut,
     runsFolder: join(config.dataDir, "runs"),
     modelFolder: config.modelDir,
+    quantization: config.quantization,
+    cacheDir: config.cacheDir,
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,

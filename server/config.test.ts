@@ -33,7 +33,6 @@ test.each([
   [{ PORT: "65536" }, "PORT=65536: expected a whole number from 0 to 65535."],
   [{ RETRAIN_CRON: "every day" }, "RETRAIN_CRON=every day: expected a cron expression such as 0 3 * * *."],
   [{ CONSENT_DEFAULT: "yes" }, "CONSENT_DEFAULT=yes: expected true or false."],
-  [{ QUANTIZATION: "int4" }, 'QUANTIZATION=int4: only "none" is supported in this version.'],
   [{ QUANTIZATION: "int2" }, "QUANTIZATION=int2: expected one of none, int8, int4."],
   [{ DEVICE: "cuda" }, 'DEVICE=cuda: only "cpu" is supported in this version.'],
   [

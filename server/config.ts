@@ -47,7 +47,7 @@ const settingsSchema = z.object({
   DATA_DIR: text.default("./data"),
   MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
   ADAPTER: text.optional(),
-  QUANTIZATION: only("none", ["int8", "int4"]).default("none"),
+  QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
   DEVICE: only("cpu", ["cuda", "webgpu"]).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.default(resolve(root, "models/toxicity-small")),
@@ -80,6 +80,10 @@ export interface Config {
   modelDir: string;
   /** Initial adapter: a folder, a version number or `base`; undefined takes what comes with the model. */
   adapter: string | undefined;
+  /** Precision of the base model's weights, served and trained. */
+  quantization: "none" | "int8" | "int4";
+  /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
+  cacheDir: string;
   threads: number;
   rewardDir: string;
   retrainCron: string | undefined;
@@ -137,6 +141,8 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     dataDir: resolve(settings.DATA_DIR),
     modelDir: resolve(settings.MODEL),
     adapter: settings.ADAPTER,
+    quantization: settings.QUANTIZATION,
+    cacheDir: resolve(settings.DATA_DIR, "quantized"),
     threads: settings.THREADS,
     rewardDir: resolve(settings.REWARD),
     retrainCron: settings.RETRAIN_CRON,

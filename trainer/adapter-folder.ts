@@ -1,7 +1,7 @@
 /** The result of a run: a PEFT folder with `rejoinder.json`, which says where the adapter comes from. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
+import type { BaseModel } from "../engine/checkpoint/base-model.ts";
 import type { LoraAdapter } from "../engine/lora/adapter.ts";
 import { writePeftAdapter } from "../engine/lora/peft.ts";
 import type { LoraScorer } from "./lora-scorer.ts";
@@ -34,7 +34,7 @@ export interface AdapterOrigin {
 export function writeAdapterFolder(
   folder: string,
   adapter: LoraAdapter,
-  base: Checkpoint,
+  base: BaseModel,
   origin: AdapterOrigin,
 ): string {
   const partial = `${folder}.partial`;

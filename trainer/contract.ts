@@ -63,6 +63,10 @@ export interface TrainingJob {
   algorithm: "ppo" | "sft";
   /** Checkpoint folder of the base model. */
   model: string;
+  /** Precision of the base model's frozen weights, that of the server: what is trained is what is served. Default "none". */
+  quantization?: "none" | "int8" | "int4";
+  /** Where quantized weights are kept when they cannot lie beside the checkpoint. Default: the user's cache folder. */
+  cacheDir?: string;
   /** PEFT folder that the run continues from; null starts a new adapter on the base. */
   parentAdapter: { folder: string; name: string; version: number; sha256: string } | null;
   /** JSONL of ExchangeRecord, frozen. */

@@ -1,12 +1,11 @@
 /** Graphs over a frozen base model with one trainable adapter, shared by fine-tuning and PPO. */
-import { type Architecture, type ParameterContext, rememberWeights } from "../engine/architectures/architecture.ts";
-import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
+import type { Architecture, ParameterContext } from "../engine/architectures/architecture.ts";
+import type { BaseModel } from "../engine/checkpoint/base-model.ts";
 import { gradients } from "../engine/graph/autodiff.ts";
 import * as ops from "../engine/graph/ops.ts";
 import type { Tensor } from "../engine/graph/tensor.ts";
 import { type LoraAdapter, type LoraShape, scalingOf, targetedModules } from "../engine/lora/adapter.ts";
 import { type TrainableLora, trainableLora } from "../engine/lora/lora-context.ts";
-import type { SessionOptions } from "../engine/runtime/session.ts";
 
 export interface LoraModel {
   context: ParameterContext;
@@ -14,24 +13,10 @@ export interface LoraModel {
 }
 
 /** Base weights as constants (which the runtime packs once for its matrix products), LoRA matrices as inputs. */
-export function loraModel({ architecture }: Checkpoint, shape: LoraShape): LoraModel {
-  const lora = trainableLora(architecture, shape);
-  const weight = rememberWeights((name, dims) => ops.weight(name, dims));
-  return { context: { weight, adapt: lora.adapt }, lora };
+export function loraModel(base: BaseModel, shape: LoraShape): LoraModel {
+  const lora = trainableLora(base.architecture, shape);
+  return { context: { ...base.frozen(), adapt: lora.adapt }, lora };
 }
-
-type WeightSource = Required<Pick<SessionOptions, "buffers" | "locate">>;
-
-/** Where a session finds frozen weights: one buffer a tensor, under its own name. */
-export function weightSource(tensors: ReadonlyMap<string, Float32Array>): WeightSource {
-  const entries = [...tensors].map(
-    ([name, data]) => [name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)] as const,
-  );
-  const buffers = Object.fromEntries(entries);
-  return { buffers, locate: (name) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 }) };
-}
-
-export const frozenWeights = ({ weights }: Checkpoint): WeightSource => weightSource(weights);
 
 /** An adapter that stays as it is: its matrices are weights of the graph, to be found in `tensors`. */
 export function frozenLora(

@@ -1,11 +1,11 @@
 /** What the adapted model makes of replies that are already there. */
 import { scoringExpressions } from "../engine/architectures/scoring-graph.ts";
-import type { Checkpoint } from "../engine/checkpoint/checkpoint.ts";
+import type { BaseModel } from "../engine/checkpoint/base-model.ts";
 import * as ops from "../engine/graph/ops.ts";
 import type { LoraAdapter, LoraShape } from "../engine/lora/adapter.ts";
 import { loraFeeds } from "../engine/lora/lora-context.ts";
 import { createSession, floats } from "../engine/runtime/session.ts";
-import { frozenWeights, loraModel } from "./lora-graph.ts";
+import { loraModel } from "./lora-graph.ts";
 import { packSequences, type TokenSequence } from "./token-sequences.ts";
 
 /** A sequence with the temperature its reply is to be judged at. */
@@ -28,16 +28,16 @@ export interface LoraScorer {
 
 /** @param shape of every adapter that will be scored with */
 export async function createLoraScorer(
-  checkpoint: Checkpoint,
+  base: BaseModel,
   shape: LoraShape,
   options: { threads: number },
 ): Promise<LoraScorer> {
-  const { architecture } = checkpoint;
-  const { context } = loraModel(checkpoint, shape);
+  const { architecture } = base;
+  const { context } = loraModel(base, shape);
   const { logits, hidden } = scoringExpressions(architecture, context);
   const scaled = ops.mul(logits, ops.input("inverseTemperatures", ["targets", 1]));
   const logProbs = ops.tokenLogProbs(scaled, ops.input("targets", ["targets"], "int64"));
-  const session = await createSession({ logProbs, hidden }, { threads: options.threads, ...frozenWeights(checkpoint) });
+  const session = await createSession({ logProbs, hidden }, { threads: options.threads, ...base.source });
   return {
     async score(adapter, sequences) {
       const { feeds, targets, spans } = packSequences(sequences);

@@ -31,6 +31,8 @@ const jobSchema: z.ZodType<TrainingJob> = z.object({
   runId: z.string().min(1),
   algorithm: z.enum(["ppo", "sft"]),
   model: z.string().min(1),
+  quantization: z.enum(["none", "int8", "int4"]).optional(),
+  cacheDir: z.string().min(1).optional(),
   parentAdapter: z
     .object({ folder: z.string(), name: z.string(), version: z.int().min(1), sha256: z.string() })
     .nullable(),

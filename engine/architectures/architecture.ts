@@ -11,7 +11,14 @@ export interface ParameterContext {
   weight(name: string, shape: Shape): Tensor;
   /** The adapter's addition to the output of linear layer `module`, or null where it has none. */
   adapt?(module: string, x: Tensor, inputSize: number, outputSize: number): Tensor | null;
+  /** x W^T of a linear layer in place of the float32 product, or null where its weights are not quantized. */
+  project?(module: LinearModule, x: Tensor): Tensor | null;
+  /** Rows of table `name` at indices in place of those of a float32 tensor, or null where it is one. */
+  lookUp?(name: string, indices: Tensor): Tensor | null;
 }
+
+/** What frozen weights say of themselves; adapters come on top. */
+export type FrozenContext = Pick<ParameterContext, "weight" | "project" | "lookUp">;
 
 export interface TrunkInputs {
   /** Token ids [batch, time], int64. */
@@ -73,8 +80,11 @@ export function linearParameters({ name, inputSize, outputSize, bias, transposed
 /** x W^T + b: what is frozen of a linear layer. */
 function baseProduct(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
   const { name, inputSize, outputSize, bias, transposed } = module;
-  const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
-  const product = ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
+  const float = () => {
+    const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
+    return ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
+  };
+  const product = context.project?.(module, x) ?? float();
   return bias ? ops.add(product, context.weight(`${name}.bias`, [outputSize])) : product;
 }
 
@@ -88,6 +98,11 @@ export function linear(context: ParameterContext, module: LinearModule, x: Tenso
 /** hidden [..., hidden] -> logits [..., vocabulary]: a linear layer that no adapter targets. */
 export function headProduct(context: ParameterContext, module: LinearModule, hidden: Tensor): Tensor {
   return baseProduct(context, module, hidden);
+}
+
+/** Rows of the table `name` [rows, width] at indices. */
+export function lookUp(context: ParameterContext, name: string, shape: Shape, indices: Tensor): Tensor {
+  return context.lookUp?.(name, indices) ?? ops.gatherRows(context.weight(name, shape), indices);
 }
 
 /** Returns the same tensor each time a name is asked for, as tied weights need. */

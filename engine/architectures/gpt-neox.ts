@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear } from "./architecture.ts";
+import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitInterleaved } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -85,7 +85,7 @@ export function gptNeox(config: GptNeoxConfig): Architecture {
       const rotate = rotation(positions, contextLength, config.rope);
       const norm = (x: Tensor, name: string) => layerNorm(context, name, x, config.layerNormEpsilon);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], tokens);
       const present = layers.map(({ queryKeyValue, dense, up, down }, layer) => {
         const at = `gpt_neox.layers.${layer}`;
         const fused = linear(context, queryKeyValue, norm(hidden, `${at}.input_layernorm`));

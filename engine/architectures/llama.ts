@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, linearParameters } from "./architecture.ts";
+import { type Architecture, headProduct, type LinearModule, linear, linearParameters, lookUp } from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import type { RopeScaling } from "./rotary-frequencies.ts";
 import { rotation } from "./rotary-tables.ts";
@@ -108,7 +108,7 @@ export function llama(config: LlamaConfig): Architecture {
       const norm = (x: Tensor, name: string, size = hiddenSize) =>
         ops.rmsNorm(x, context.weight(`${name}.weight`, [size]), config.rmsNormEpsilon);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), inputs.tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], inputs.tokens);
       const present = layers.map(({ q, k, v, o, gate, up, down }, layer) => {
         const at = `model.layers.${layer}`;
         const attended = norm(hidden, `${at}.input_layernorm`);

@@ -1,28 +1,26 @@
 /** A checkpoint folder: config.json and the weights of model.safetensors, checked against each other. */
-import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
-import type { Architecture } from "../architectures/architecture.ts";
+import { type Architecture, rememberWeights } from "../architectures/architecture.ts";
+import * as ops from "../graph/ops.ts";
 import { CheckpointError } from "../types.ts";
+import type { BaseModel } from "./base-model.ts";
 import { readArchitecture } from "./config.ts";
-import { openSafetensors, readTensor } from "./safetensors.ts";
+import { hashFile } from "./file-hash.ts";
+import { openSafetensors, readTensor, type SafetensorsFile } from "./safetensors.ts";
+import { weightSource } from "./weight-source.ts";
 
-export interface Checkpoint {
-  folder: string;
-  architecture: Architecture;
+export interface Checkpoint extends BaseModel {
   /** float32, by tensor name. */
   weights: ReadonlyMap<string, Float32Array>;
-  /** Number of weights. */
-  parameters: number;
-  /** sha256 of model.safetensors: what adapters name their base by. */
-  sha256: string;
 }
 
-/** @throws CheckpointError naming the file and the tensor that is missing, superfluous or of another shape */
-export function readCheckpoint(folder: string): Checkpoint {
-  const architecture = readArchitecture(folder);
-  const path = join(folder, "model.safetensors");
-  const file = openSafetensors(path);
+/**
+ * Whether the file's tensors are the architecture's.
+ * @returns the number of weights
+ * @throws CheckpointError naming the tensor that is missing, superfluous or of another shape
+ */
+export function checkTensors(file: SafetensorsFile, architecture: Architecture): number {
+  const { path } = file;
   let parameters = 0;
   for (const [name, shape] of architecture.parameters) {
     const stored = file.tensors.get(name);
@@ -42,7 +40,15 @@ export function readCheckpoint(folder: string): Checkpoint {
     architecture.redundantTensors?.test(name);
   const extra = [...file.tensors.keys()].find((name) => !known(name));
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} belongs to no ${architecture.name}`);
+  return parameters;
+}
 
+/** @throws CheckpointError naming the file and the tensor that is missing, superfluous or of another shape */
+export function readCheckpoint(folder: string): Checkpoint {
+  const architecture = readArchitecture(folder);
+  const path = join(folder, "model.safetensors");
+  const file = openSafetensors(path);
+  const parameters = checkTensors(file, architecture);
   // One array for all: a large one goes back to the system when it is let go, which many middling ones do not.
   const all = new Float32Array(parameters);
   const weights = new Map<string, Float32Array>();
@@ -54,20 +60,14 @@ export function readCheckpoint(folder: string): Checkpoint {
     all.set(data, filled);
     filled += data.length;
   }
-  return { folder, architecture, weights, parameters, sha256: hashFile(path) };
-}
-
-/** sha256 of a file, read in pieces. */
-function hashFile(path: string): string {
-  const hash = createHash("sha256");
-  const piece = Buffer.alloc(2 ** 20);
-  const descriptor = openSync(path, "r");
-  try {
-    for (let size = readSync(descriptor, piece); size > 0; size = readSync(descriptor, piece)) {
-      hash.update(piece.subarray(0, size));
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return hash.digest("hex");
+  return {
+    folder,
+    architecture,
+    weights,
+    parameters,
+    sha256: hashFile(path),
+    quantization: "none",
+    frozen: () => ({ weight: rememberWeights((name, shape) => ops.weight(name, shape)) }),
+    source: weightSource(weights),
+  };
 }

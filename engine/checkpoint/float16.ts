@@ -19,6 +19,11 @@ export function encodeBfloat16(values: Float32Array): Uint16Array {
   return bits;
 }
 
+/** IEEE 754 binary16, rounded to nearest. */
+export function encodeFloat16(values: Float32Array): Uint16Array {
+  return new Uint16Array(new Float16Array(values).buffer);
+}
+
 /** IEEE 754 binary16. */
 export function decodeFloat16(bits: Uint16Array): Float32Array {
   const values = new Float32Array(bits.length);

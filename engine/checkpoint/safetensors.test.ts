@@ -77,7 +77,7 @@ describe("safetensors", () => {
       [file({ a: null }), "tensor a is of type undefined"],
       [
         file({ a: { ...f32([1], 0, 4), dtype: "I64" } }, four),
-        "tensor a is of type I64; F32, F16 and BF16 can be read",
+        "tensor a is of type I64; F32, F16, BF16 and U8 can be read",
       ],
       [file({ a: { ...f32([1], 0, 4), dtype: "toString" } }, four), "tensor a is of type toString"],
       [file({ a: f32([-1], 0, 4) }, four), "tensor a has no valid shape and data_offsets"],

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CheckpointError } from "../types.ts";
 import { decodeBfloat16, decodeFloat16, encodeBfloat16 } from "./float16.ts";
 
-const bytesPerElement = { F32: 4, F16: 2, BF16: 2 } as const;
+const bytesPerElement = { F32: 4, F16: 2, BF16: 2, U8: 1 } as const;
 export type StoredType = keyof typeof bytesPerElement;
 
 export interface StoredTensor {
@@ -21,6 +21,8 @@ export interface SafetensorsFile {
   path: string;
   tensors: ReadonlyMap<string, StoredTensor>;
   metadata: Readonly<Record<string, string>>;
+  /** Byte at which the header ends and the tensors begin. */
+  dataStart: number;
 }
 
 /** The format's own limit on headers, as the reference implementation has it. */
@@ -90,7 +92,9 @@ export function openSafetensors(path: string): SafetensorsFile {
     for (const [name, entry] of Object.entries(entries)) {
       const { dtype, shape, data_offsets: range } = (entry ?? {}) as Record<string, unknown>;
       if (!isStoredType(dtype)) {
-        throw new CheckpointError(`${path}: tensor ${name} is of type ${String(dtype)}; F32, F16 and BF16 can be read`);
+        throw new CheckpointError(
+          `${path}: tensor ${name} is of type ${String(dtype)}; F32, F16, BF16 and U8 can be read`,
+        );
       }
       if (!isSizes(shape) || !isSizes(range) || range.length !== 2) {
         throw new CheckpointError(`${path}: tensor ${name} has no valid shape and data_offsets`);
@@ -114,19 +118,56 @@ export function openSafetensors(path: string): SafetensorsFile {
       reached = tensor.offset + tensor.length;
     }
     if (reached !== fileSize) fail(`the last ${fileSize - reached} bytes belong to no tensor`);
-    return { path, tensors, metadata };
+    return { path, tensors, metadata, dataStart: 8 + headerSize };
   });
 }
 
-/** One tensor as float32. @throws CheckpointError if it is missing or cut off */
+/** One tensor as float32. @throws CheckpointError if it is missing, cut off or no tensor of real numbers */
 export function readTensor(file: SafetensorsFile, name: string): Float32Array {
+  return readRows(file, name, 0, file.tensors.get(name)?.shape[0] ?? 1);
+}
+
+/** `count` rows of a tensor from the first axis' `first` on, as float32. @throws CheckpointError as `readTensor` */
+export function readRows(file: SafetensorsFile, name: string, first: number, count: number): Float32Array {
   const stored = file.tensors.get(name);
   if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
-  const { buffer, byteOffset } = withFile(file.path, (read) => read(stored.offset, stored.length));
-  const count = stored.length / bytesPerElement[stored.type];
-  if (stored.type === "F32") return new Float32Array(buffer, byteOffset, count);
+  const row = stored.length / Math.max(1, stored.shape[0] ?? 1);
+  const { buffer, byteOffset } = withFile(file.path, (read) => read(stored.offset + first * row, count * row));
+  return decodeValues(file, name, stored.type, new Uint8Array(buffer, byteOffset, count * row));
+}
+
+function decodeValues(
+  file: SafetensorsFile,
+  name: string,
+  type: StoredType,
+  { buffer, byteOffset, byteLength }: Uint8Array,
+): Float32Array {
+  const count = byteLength / bytesPerElement[type];
+  if (type === "U8") throw new CheckpointError(`${file.path}: tensor ${name} holds bytes, not real numbers`);
+  if (type === "F32") return new Float32Array(buffer, byteOffset, count);
   const bits = new Uint16Array(buffer, byteOffset, count);
-  return stored.type === "BF16" ? decodeBfloat16(bits) : decodeFloat16(bits);
+  return type === "BF16" ? decodeBfloat16(bits) : decodeFloat16(bits);
+}
+
+/** The bytes before the data of tensors that follow one another in this order. */
+export function safetensorsHeader(
+  tensors: ReadonlyMap<string, { type: StoredType; shape: readonly number[] }>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const [name, { type, shape }] of tensors) {
+    const size = shape.reduce((product, dim) => product * dim, bytesPerElement[type]);
+    header[name] = { dtype: type, shape, data_offsets: [offset, offset + size] };
+    offset += size;
+  }
+  const json = JSON.stringify(header);
+  // Data starts at a multiple of eight, so that it can be mapped.
+  const padded = new TextEncoder().encode(json + " ".repeat(-Buffer.byteLength(json) & 7));
+  const bytes = new Uint8Array(8 + padded.length);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded.length), true);
+  bytes.set(padded, 8);
+  return bytes;
 }
 
 /** A whole file's bytes. `type` says how the float32 values are stored. */
@@ -135,20 +176,11 @@ export function encodeSafetensors(
   type: "F32" | "BF16",
   metadata: Record<string, string> = { format: "pt" },
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  for (const [name, { data, shape }] of tensors) {
-    const size = data.length * bytesPerElement[type];
-    header[name] = { dtype: type, shape, data_offsets: [offset, offset + size] };
-    offset += size;
-  }
-  const json = JSON.stringify(header);
-  // Data starts at a multiple of eight, so that it can be mapped.
-  const padded = new TextEncoder().encode(json + " ".repeat(-Buffer.byteLength(json) & 7));
-  const file = new Uint8Array(8 + padded.length + offset);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded.length), true);
-  file.set(padded, 8);
-  let position = 8 + padded.length;
+  const header = safetensorsHeader(new Map([...tensors].map(([name, { shape }]) => [name, { type, shape }])), metadata);
+  const size = [...tensors.values()].reduce((sum, { data }) => sum + data.length * bytesPerElement[type], 0);
+  const file = new Uint8Array(header.length + size);
+  file.set(header);
+  let position = header.length;
   for (const { data } of tensors.values()) {
     const stored = type === "F32" ? data : encodeBfloat16(data);
     file.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength), position);

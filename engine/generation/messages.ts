@@ -14,6 +14,8 @@ import type { ReplyVocabulary } from "./reply.ts";
 /** What the thread is started with. */
 export interface WorkerSettings {
   modelDir: string;
+  quantization: ModelInfo["quantization"];
+  cacheDir: string | undefined;
   vocabulary: ReplyVocabulary;
   threads: number;
   maxConcurrent: number;

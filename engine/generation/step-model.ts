@@ -1,8 +1,7 @@
 /** The step graph over a checkpoint: feeds made from sequences and their cache, new keys and values put back into it. */
-import { type Architecture, rememberWeights } from "../architectures/architecture.ts";
+import type { Architecture } from "../architectures/architecture.ts";
 import { layerNames, stepExpressions } from "../architectures/step-graph.ts";
-import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import * as ops from "../graph/ops.ts";
+import type { BaseModel } from "../checkpoint/base-model.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { SamplingOptions } from "../types.ts";
 import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
@@ -45,18 +44,14 @@ export class StepModel {
     );
   }
 
-  /** The session takes copies of the weights: the checkpoint's arrays are not needed afterwards. */
-  static async create({ architecture, weights }: Checkpoint, options: { threads: number }): Promise<StepModel> {
-    const weight = rememberWeights((name, shape) => ops.weight(name, shape));
-    const buffers = Object.fromEntries(
-      [...weights].map(([name, data]) => [name, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]),
-    );
-    const session = await createSession(stepExpressions(architecture, { weight, adapt: maskedLora() }), {
+  /** The session takes copies of the weights: the model's arrays, where it has any, are not needed afterwards. */
+  static async create(model: BaseModel, options: { threads: number }): Promise<StepModel> {
+    const { architecture, source } = model;
+    const session = await createSession(stepExpressions(architecture, { ...model.frozen(), adapt: maskedLora() }), {
       threads: options.threads,
       // Threads spin only within a reply's steps and some milliseconds after; an idle engine sleeps.
       spin: options.threads > 1,
-      buffers,
-      locate: (name) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 }),
+      ...source,
     });
     return new StepModel(architecture, session);
   }

@@ -1,7 +1,7 @@
 /** The engine's thread: it owns the session, whose runs block whoever calls them, and hears messages between steps. */
 import { basename, resolve } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { readCheckpoint } from "../checkpoint/checkpoint.ts";
+import { openBaseModel } from "../open-base-model.ts";
 import type { ModelInfo } from "../types.ts";
 import { type FromWorker, type ToWorker, toWire, type WireReplyEvent, type WorkerSettings } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -13,15 +13,16 @@ const settings = workerData as WorkerSettings;
 const tell = (message: FromWorker) => port.postMessage(message);
 
 async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
-  const checkpoint = readCheckpoint(settings.modelDir);
-  const model = await StepModel.create(checkpoint, { threads: settings.threads });
+  const { modelDir, quantization, cacheDir, threads } = settings;
+  const base = openBaseModel(modelDir, { quantization, cacheDir });
+  const model = await StepModel.create(base, { threads });
   const info: ModelInfo = {
-    id: basename(resolve(settings.modelDir)),
-    architecture: checkpoint.architecture.name,
-    parameters: checkpoint.parameters,
-    quantization: "none",
-    contextLength: checkpoint.architecture.contextLength,
-    sha256: checkpoint.sha256,
+    id: basename(resolve(modelDir)),
+    architecture: base.architecture.name,
+    parameters: base.parameters,
+    quantization: base.quantization,
+    contextLength: base.architecture.contextLength,
+    sha256: base.sha256,
     hasAdapterSupport: true,
   };
   return { model, info };

@@ -28,6 +28,8 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
   constant: none,
   zeros: none,
   stopGradient: none,
+  // A conversion is the identity but for rounding, which has no slope of use.
+  cast: (g, inputs) => [ops.cast(g, operand(inputs, 0).type)],
   // d(-x) = -dx
   neg: (g) => [ops.neg(g)],
   // d e^x = e^x dx
@@ -101,6 +103,11 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
       return [ops.matmul(g, ops.transposeLast(b)), ops.matmul(ops.transposeLast(flatA), flatG)];
     }
     return [ops.matmul(g, ops.transposeLast(b)), ops.matmul(ops.transposeLast(a), g)];
+  },
+  // y = x W^T: gx = g W, with x as if it had not been rounded. The weights are frozen.
+  quantizedMatmul: (g, inputs, attributes) => {
+    const [values, scales] = [operand(inputs, 1), operand(inputs, 2)];
+    return [ops.quantizedMatmul(g, values, scales, { ...attributes, transposed: !attributes.transposed }), null, null];
   },
   // The inverse permutation.
   transpose: (g, _inputs, { permutation }) => [

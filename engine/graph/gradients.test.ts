@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createSession, type Feeds, floats, type HostTensor } from "../runtime/session.ts";
 import { gradients } from "./autodiff.ts";
-import { type ExampleOperand, type OpExample, opExamples } from "./op-examples.ts";
+import { type ExampleOperand, type ExampleWeight, type OpExample, opExamples } from "./op-examples.ts";
 import type { OpName } from "./op-names.ts";
 import * as ops from "./ops.ts";
 
@@ -26,6 +26,11 @@ function hostTensor({ type, shape }: ExampleOperand, data: readonly number[]): H
 /** The same loss as the Python script's: the sum of output times cos(0), cos(1), ... */
 const cotangentOf = (size: number) => Array.from({ length: size }, (_, i) => Math.cos(i));
 
+function storedBytes({ type, data }: ExampleWeight): Uint8Array {
+  if (type === "uint8") return Uint8Array.from(data);
+  return new Uint8Array((type === "float16" ? Uint16Array.from(data) : Float32Array.from(data)).buffer);
+}
+
 /** Runs an example once with its gradients, and again with other operands for as long as it is open. */
 async function openExample({ operands, build, weights = {} }: OpExample) {
   const inputs = operands.map(({ shape, type }, index) => ops.input(`x${index}`, shape, type));
@@ -35,9 +40,7 @@ async function openExample({ operands, build, weights = {} }: OpExample) {
   const loss = ops.sumAll(ops.mul(output, ops.constant(cotangent, output.shape)));
   const wanted = inputs.filter((_, index) => operands[index]?.differentiate);
   const outputs = Object.fromEntries(gradients(loss, wanted).map((gradient, index) => [`g${index}`, gradient]));
-  const buffers = Object.fromEntries(
-    Object.entries(weights).map(([name, data]) => [name, new Uint8Array(Float32Array.from(data).buffer)]),
-  );
+  const buffers = Object.fromEntries(Object.entries(weights).map(([name, weight]) => [name, storedBytes(weight)]));
   const session = await createSession(
     { output, ...outputs },
     { threads: 1, buffers, locate: (name) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 }) },

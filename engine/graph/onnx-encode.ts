@@ -2,12 +2,13 @@
 import { topologicalOrder } from "./autodiff.ts";
 import type { OnnxAttribute, OnnxEmitter, OnnxRule } from "./onnx-rules.ts";
 import { onnxRules } from "./onnx-rules.ts";
+import { elementCodes, type StoredType } from "./onnx-types.ts";
 import type { OpAttributes, OpName } from "./op-names.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
-import type { Dim, ElementType, Shape } from "./shape.ts";
+import type { Dim, Shape } from "./shape.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Where a weight's little-endian float32 bytes lie. */
+/** Where a weight's little-endian bytes lie. */
 export interface ExternalLocation {
   file: string;
   offset: number;
@@ -20,8 +21,7 @@ export interface EncodedGraph {
   outputNames: readonly string[];
 }
 
-// From onnx.proto: TensorProto.DataType and AttributeProto.AttributeType.
-const elementCodes: Record<ElementType, number> = { float32: 1, int64: 7, bool: 9 };
+// From onnx.proto: AttributeProto.AttributeType.
 const attributeCodes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 const irVersion = 10;
 const opsets = { "": 21, "com.microsoft": 1 } as const;
@@ -90,6 +90,16 @@ export function encodeOnnx(
   function fresh(): string {
     const name = `t${counter++}`;
     return given.has(name) ? fresh() : name;
+  }
+
+  function addWeight(name: string, location: ExternalLocation, shape: Shape, type: StoredType): void {
+    const { file, offset, length } = location;
+    addInitializer(name, shape, elementCodes[type], (t) => {
+      for (const [key, value] of Object.entries({ location: file, offset, length })) {
+        t.message(13, (entry) => entry.string(1, key).string(2, String(value)));
+      }
+      t.int(14, 1);
+    });
   }
 
   function addInitializer(name: string, shape: Shape, code: number, fill: (tensor: ProtobufWriter) => void): void {
@@ -165,20 +175,36 @@ export function encodeOnnx(
     if (tensor.op === "input") {
       writeValueInfo(graph, 11, name, tensor);
     } else {
-      const { file, offset, length } = locate(name);
-      addInitializer(name, tensor.shape, elementCodes.float32, (t) => {
-        for (const [key, value] of Object.entries({ location: file, offset, length })) {
-          t.message(13, (entry) => entry.string(1, key).string(2, String(value)));
-        }
-        t.int(14, 1);
-      });
+      addWeight(name, locate(name), tensor.shape, tensor.type);
     }
+    return name;
+  }
+
+  function initializer(type: StoredType, shape: readonly number[], data: Uint8Array): string {
+    const key = `${type}[${shape.join()}]:${data.join()}`;
+    const known = vectors.get(key);
+    if (known !== undefined) return known;
+    const name = fresh();
+    addInitializer(name, shape, elementCodes[type], (tensor) => tensor.bytes(9, data));
+    vectors.set(key, name);
     return name;
   }
 
   const emitter: OnnxEmitter = {
     node: addNode,
     int64,
+    float: (value) => initializer("float32", [], bytesOf(Float32Array.of(value))),
+    initializer,
+    reinterpret: (tensor, type, shape) => {
+      const { name } = tensor.attributes as OpAttributes["weight"];
+      const key = `${type}[${shape.join()}]@${name}`;
+      const known = vectors.get(key);
+      if (known !== undefined) return known;
+      const view = fresh();
+      addWeight(view, locate(name), shape, type);
+      vectors.set(key, view);
+      return view;
+    },
     dims: (shape) => {
       if (shape.every((d): d is number => typeof d === "number")) return int64(shape);
       return shape.length === 1 ? dim(shape[0] as Dim) : addNode("Concat", shape.map(dim), { axis: 0 });

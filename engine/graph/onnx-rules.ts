@@ -1,5 +1,7 @@
 /** How each op is said in ONNX: standard operators where they exist, ONNX Runtime's own fused ones where they pay. */
+import { elementCodes, type StoredType } from "./onnx-types.ts";
 import type { OpAttributes, OpName } from "./op-names.ts";
+import { int4Product, int4TransposedProduct, int8Product, int8TransposedProduct } from "./quantized-product-onnx.ts";
 import type { Dim, Shape } from "./shape.ts";
 import { operand } from "./shape-rules.ts";
 import type { Tensor } from "./tensor.ts";
@@ -16,6 +18,12 @@ export interface OnnxEmitter {
   ): string;
   /** Name of a 1-D int64 tensor with these values. */
   int64(values: readonly number[]): string;
+  /** Name of a float32 scalar. */
+  float(value: number): string;
+  /** Name of a small constant of any type, given by its bytes; equal ones are one. */
+  initializer(type: StoredType, shape: readonly number[], data: Uint8Array): string;
+  /** Name of a weight's bytes read as another type and shape. */
+  reinterpret(weight: Tensor, type: StoredType, shape: readonly number[]): string;
   /** Name of a 1-D int64 tensor holding sizes that may be known only at run time. */
   dims(shape: Shape): string;
   /** Name of a graph input, weight or constant. */
@@ -47,6 +55,7 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   constant: leaf,
   zeros: (emitter, _names, { shape }) => emitter.node("ConstantOfShape", [emitter.dims(shape)]),
   stopGradient: plain("Identity"),
+  cast: (emitter, names, { to }) => emitter.node("Cast", names, { to: elementCodes[to] }),
   neg: plain("Neg"),
   exp: plain("Exp"),
   log: plain("Log"),
@@ -65,6 +74,20 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   lessOrEqual: plain("LessOrEqual"),
   where: plain("Where"),
   matmul: plain("MatMul"),
+  quantizedMatmul: (emitter, [x = "", values = "", scales = ""], { precision, inputSize, transposed }, tensor) => {
+    const stored = operand(tensor.inputs, 1);
+    if (precision === "int8") {
+      const [, outputSize] = stored.shape;
+      return transposed
+        ? int8TransposedProduct(emitter, x, values, scales, Number(outputSize))
+        : int8Product(emitter, x, values, scales);
+    }
+    const [outputs, blocks, bytes] = stored.shape;
+    const layout = { inputSize, shape: [Number(outputs), Number(blocks), Number(bytes)] as const };
+    return transposed
+      ? int4TransposedProduct(emitter, x, stored, scales, layout)
+      : int4Product(emitter, x, values, scales, layout);
+  },
   transpose: (emitter, names, { permutation }) => emitter.node("Transpose", names, { perm: permutation }),
   reshape: (emitter, names, { shape }, tensor) => {
     const target = reshapeTarget(operand(tensor.inputs, 0).shape, shape);

@@ -14,13 +14,19 @@ export interface ExampleOperand {
   differentiate: boolean;
 }
 
+export interface ExampleWeight {
+  type: "float32" | "uint8" | "float16";
+  /** Bits where they are float16. */
+  data: readonly number[];
+}
+
 export interface OpExample {
   title: string;
   operands: readonly ExampleOperand[];
   /** An expression whose last op is the one under test, or one that needs it for a float32 result. */
   build(...operands: Tensor[]): Tensor;
   /** Values of the expression's weights, by name. */
-  weights?: Readonly<Record<string, readonly number[]>>;
+  weights?: Readonly<Record<string, ExampleWeight>>;
   /** The gradient is not the derivative but what the op defines it to be, so differences cannot check it. */
   gradientByDefinition?: boolean;
 }
@@ -76,6 +82,38 @@ function compared(op: Binary): OpExample[] {
     .map((example) => ({ ...example, operands: example.operands.map((x, index) => onGrid(x, index / 4)) }));
 }
 
+/**
+ * Activations on the grid that they would be rounded to, row by row and block by block, so that the products of all
+ * processors are the same and exact.
+ */
+function quantized(
+  precision: "int8" | "int4",
+  { inputs, outputs, shape }: { inputs: number; outputs: number; shape: readonly number[] },
+): OpExample {
+  const rows = shape.reduce((product, dim) => product * dim, 1);
+  const data = exampleValues(rows * inputs, inputs).map((value, i) =>
+    (i % inputs) % 32 === 0 ? 127 / 64 : Math.round(64 * value) / 64,
+  );
+  const blocks = Math.ceil(inputs / 32);
+  const bytes = precision === "int8" ? [inputs, outputs] : [outputs, blocks, 16];
+  const counts = precision === "int8" ? [outputs] : [outputs, blocks];
+  const count = (sizes: readonly number[]) => sizes.reduce((product, size) => product * size, 1);
+  const values = exampleValues(count(bytes), outputs).map((value) => Math.round(128 + 84 * value));
+  const scales = exampleValues(count(counts), 3).map((value) => Math.round(8 * value) / 64 || 0.25);
+  return {
+    title: `${precision} of ${[...shape, inputs].join(" x ")} by ${inputs} x ${outputs}`,
+    operands: [{ type: "float32", shape: [...shape, inputs], data, differentiate: true }],
+    build: (x) =>
+      ops.quantizedMatmul(x, ops.weight("values", bytes, "uint8"), ops.weight("scales", counts), {
+        precision,
+        inputSize: inputs,
+        transposed: false,
+      }),
+    weights: { values: { type: "uint8", data: values }, scales: { type: "float32", data: scales } },
+    gradientByDefinition: true,
+  };
+}
+
 /** cos and sin of position * 100^(-i/2), [4, 2]. */
 const angles = [0, 1, 2, 3].flatMap((position) => [position, position / 10]);
 const rotaryTable = (f: (angle: number) => number): ExampleOperand =>
@@ -88,7 +126,7 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
       title: "times an input",
       operands: [float([2, 3], 1)],
       build: (x) => ops.mul(x, ops.weight("w", [3])),
-      weights: { w: [0.5, -2, 3] },
+      weights: { w: { type: "float32", data: [0.5, -2, 3] } },
     },
   ],
   constant: [
@@ -105,6 +143,15 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
       operands: [float([2, 3], 1)],
       build: (x) => ops.mul(ops.stopGradient(x), x),
       gradientByDefinition: true,
+    },
+  ],
+  cast: [
+    {
+      title: "of half precision to single",
+      operands: [float([2, 3], 1)],
+      build: (x) => ops.mul(x, ops.cast(ops.weight("w", [3], "float16"), "float32")),
+      // 0.5, -2, 3 as IEEE 754 binary16.
+      weights: { w: { type: "float16", data: [0x3800, 0xc000, 0x4200] } },
     },
   ],
   neg: unary(ops.neg),
@@ -150,6 +197,12 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
     { title: "of a matrix by a batch", operands: [float([2, 3], 9), float([2, 3, 2], 10)], build: ops.matmul },
     { title: "with broadcast batches", operands: [float([2, 1, 2, 3], 11), float([3, 3, 2], 12)], build: ops.matmul },
     { title: "of a matrix with itself", operands: [float([3, 3], 13)], build: (x) => ops.matmul(x, x) },
+  ],
+  quantizedMatmul: [
+    quantized("int8", { inputs: 40, outputs: 3, shape: [2] }),
+    quantized("int8", { inputs: 3, outputs: 5, shape: [2, 2] }),
+    quantized("int4", { inputs: 64, outputs: 3, shape: [2] }),
+    quantized("int4", { inputs: 40, outputs: 2, shape: [2, 1] }),
   ],
   transpose: [
     { title: "of a matrix", operands: [float([2, 3], 1)], build: (x) => ops.transpose(x, [1, 0]) },

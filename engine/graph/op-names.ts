@@ -7,11 +7,12 @@ export interface OpAttributes {
   /** Fed at run time. */
   input: { name: string; shape: Shape; type: ElementType };
   /** Frozen data held in a file or buffer beside the graph: see `ExternalLocation` of the ONNX encoder. */
-  weight: { name: string; shape: Shape };
+  weight: { name: string; shape: Shape; type: ElementType };
   /** Small frozen data written into the graph itself. */
   constant: { data: Float32Array | BigInt64Array; shape: Shape };
   zeros: { shape: Shape };
   stopGradient: None;
+  cast: { to: ElementType };
   neg: None;
   exp: None;
   log: None;
@@ -30,6 +31,8 @@ export interface OpAttributes {
   lessOrEqual: None;
   where: None;
   matmul: None;
+  /** Values and scales as `ops.quantizedMatmul` says; transposed for gradients. */
+  quantizedMatmul: { precision: "int8" | "int4"; inputSize: number; transposed: boolean };
   transpose: { permutation: readonly number[] };
   reshape: { shape: Shape };
   expand: { shape: Shape };

@@ -19,13 +19,15 @@ function node<K extends OpName>(op: K, inputs: readonly Tensor[], attributes: Op
 
 export const input = (name: string, shape: Shape, type: ElementType = "float32") =>
   node("input", [], { name, shape, type });
-export const weight = (name: string, shape: Shape) => node("weight", [], { name, shape });
+export const weight = (name: string, shape: Shape, type: ElementType = "float32") =>
+  node("weight", [], { name, shape, type });
 export const constant = (data: Float32Array | BigInt64Array, shape: Shape) => node("constant", [], { data, shape });
 export const scalar = (value: number) => constant(Float32Array.of(value), []);
 export const zeros = (shape: Shape) => node("zeros", [], { shape });
 
 /** x itself, as a constant to differentiation. */
 export const stopGradient = (x: Tensor) => node("stopGradient", [x], {});
+export const cast = (x: Tensor, to: ElementType) => node("cast", [x], { to });
 export const neg = (x: Tensor) => node("neg", [x], {});
 export const exp = (x: Tensor) => node("exp", [x], {});
 export const log = (x: Tensor) => node("log", [x], {});
@@ -51,6 +53,19 @@ export const clamp = (x: Tensor, low: number, high: number) => minimum(maximum(x
 
 /** [..., m, k] x [..., k, n] -> [..., m, n]; leading axes broadcast. */
 export const matmul = (a: Tensor, b: Tensor) => node("matmul", [a, b], {});
+/**
+ * x [..., input] times a quantized weight matrix -> [..., output], and transposed g [..., output] -> [..., input].
+ *
+ * int8: values uint8 [input, output], 128 standing for zero; scales [output]; W = (values - 128) * scales.
+ * int4: values uint8 [output, blocks, bytes], each byte two numbers, the first in the lower half, 8 standing for zero;
+ * scales [output, blocks]. A block is 2 * bytes inputs long; the last may be padded.
+ */
+export const quantizedMatmul = (
+  x: Tensor,
+  values: Tensor,
+  scales: Tensor,
+  attributes: OpAttributes["quantizedMatmul"],
+) => node("quantizedMatmul", [x, values, scales], attributes);
 export const transpose = (x: Tensor, permutation: readonly number[]) => node("transpose", [x], { permutation });
 /** Swaps the last two axes. */
 export function transposeLast(x: Tensor): Tensor {

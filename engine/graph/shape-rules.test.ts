@@ -52,6 +52,16 @@ describe("refusals name the op, the shapes and what was wrong", () => {
     ["a vector as a matrix", () => ops.matmul(x(3), x(3, 2)), "cannot multiply [3] by [3, 2]"],
     ["whole numbers in a product", () => ops.matmul(ids(2, 3), x(3, 2)), "a factor must be float32, not int64"],
     [
+      "quantized values of another size",
+      () =>
+        ops.quantizedMatmul(x(2, 3), ops.weight("q", [4, 5], "uint8"), ops.weight("s", [5]), {
+          precision: "int8",
+          inputSize: 3,
+          transposed: false,
+        }),
+      "values must have shape [3, 5], not [4, 5]",
+    ],
+    [
       "a permutation of other axes",
       () => ops.transpose(x(2, 3), [0, 0]),
       "[0, 0] is no permutation of the axes of [2, 3]",

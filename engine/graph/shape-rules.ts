@@ -60,7 +60,7 @@ const declared = (shape: Shape, type: ElementType): TypedShape => ({ shape, type
 
 export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
   input: (_, { shape, type }) => declared(shape, type),
-  weight: (_, { shape }) => declared(shape, "float32"),
+  weight: (_, { shape, type }) => declared(shape, type),
   constant: (_, { shape, data }) => {
     const size = shape.reduce<number>((product, dim) => product * Number(dim), 1);
     if (size !== data.length) throw new RangeError(`shape ${formatShape(shape)} does not hold ${data.length} values`);
@@ -68,6 +68,7 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
   },
   zeros: (_, { shape }) => declared(shape, "float32"),
   stopGradient: same,
+  cast: (inputs, { to }) => declared(operand(inputs, 0).shape, to),
   neg: real,
   exp: real,
   log: real,
@@ -99,6 +100,20 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
       throw new RangeError(`cannot multiply ${formatShape(a)} by ${formatShape(b)}`);
     }
     return { shape: [...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), rows, columns], type: "float32" };
+  },
+  quantizedMatmul: (inputs, { precision, inputSize, transposed }) => {
+    const [x, values, scales] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
+    const [rows, columns, bytes = 0] = values.shape;
+    if (values.op !== "weight") throw new TypeError(`values must be a weight, not the result of ${values.op}`);
+    const outputSize = precision === "int8" ? columns : rows;
+    const blocks = Math.ceil(inputSize / (2 * Number(bytes)));
+    const stored = precision === "int8" ? [inputSize, outputSize ?? 1] : [outputSize ?? 1, blocks, bytes];
+    demand("values", values, "uint8", stored);
+    demand("scales", scales, "float32", precision === "int8" ? stored.slice(1) : stored.slice(0, 2));
+    const [from, to] = transposed ? [outputSize, inputSize] : [inputSize, outputSize];
+    demand("the factor", x, "float32", [...x.shape.slice(0, -1), from ?? 1]);
+    if (x.shape.length < 2) throw new RangeError(`the factor must have rows, but has shape ${formatShape(x.shape)}`);
+    return { shape: [...x.shape.slice(0, -1), to ?? 1], type: "float32" };
   },
   transpose: (inputs, { permutation }) => {
     const { shape, type } = operand(inputs, 0);

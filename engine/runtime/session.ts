@@ -10,14 +10,20 @@ export interface HostTensor {
 
 export type Feeds = Readonly<Record<string, HostTensor>>;
 
-export interface SessionOptions {
+/** Where a graph's weights lie: in buffers, in files of one folder, or in both. */
+export interface WeightSource {
+  locate: (weightName: string) => ExternalLocation;
+  /** Weight bytes by the file name that `locate` gives them. */
+  buffers?: Readonly<Record<string, Uint8Array>>;
+  /** Folder of the files that are in no buffer. They are mapped, not read. */
+  folder?: string;
+}
+
+export interface SessionOptions extends Partial<WeightSource> {
   /** Threads of one operator. Default: what the runtime chooses, one a physical core. */
   threads?: number;
   /** Waiting threads spin for work: faster alone, harmful to neighbours. Default false. */
   spin?: boolean;
-  /** Weight bytes by the file name that `locate` gives them. */
-  buffers?: Readonly<Record<string, Uint8Array>>;
-  locate?: (weightName: string) => ExternalLocation;
 }
 
 export interface GraphSession<Output extends string> {
@@ -49,7 +55,12 @@ export async function createSession<Output extends string>(
     logSeverityLevel: 3,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     externalData: Object.entries(options.buffers ?? {}).map(([path, data]) => ({ path, data })),
-    extra: { session: { intra_op: { allow_spinning: options.spin === true ? "1" : "0" } } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: options.spin === true ? "1" : "0" },
+        ...(options.folder === undefined ? {} : { model_external_initializers_file_folder_path: options.folder }),
+      },
+    },
   });
   const known = new Set(inputNames);
   return {

@@ -29,7 +29,7 @@ const terminalFanOut: FanOut = {
 /** What a server has for deploying and training, on its data folder and without a port. */
 export async function openLocal(options: PlaceOptions): Promise<Local> {
   const config = configOf(options);
-  const { modelDir, threads, maxConcurrent, maxQueue } = config;
+  const { modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue } = config;
   const onError = (error: unknown) => printNote(error instanceof Error ? error.message : String(error));
   const opened: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -38,7 +38,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
   try {
     const store = await openLocalStore(options);
     opened.push(() => store.close());
-    const engine = await createEngine({ modelDir, threads, maxConcurrent, maxQueue });
+    const engine = await createEngine({ modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue });
     opened.push(() => engine.close());
     const judge = await loadJudge(config.rewardDir);
     opened.push(() => judge.close());
@@ -60,6 +60,8 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       fanOut: terminalFanOut,
       runsFolder: join(config.dataDir, "runs"),
       modelFolder: modelDir,
+      quantization,
+      cacheDir,
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
       rewardVersion: judge.scorer.version,

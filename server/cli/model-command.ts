@@ -1,8 +1,9 @@
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { ensureQuantized } from "../../engine/quantization/open-quantized.ts";
 import { readConfig } from "../config.ts";
-import { printResult } from "./output.ts";
+import { printResult, startProgress } from "./output.ts";
 import { jsonOption } from "./place.ts";
 
 interface InspectOptions {
@@ -41,9 +42,33 @@ function inspect(folder: string | undefined, options: InspectOptions): void {
   printResult(options.json, description, lines.join("\n"));
 }
 
+interface QuantizeOptions {
+  json: boolean;
+  precision: "int8" | "int4";
+}
+
+/** Makes what a server with this QUANTIZATION would make at its first start. */
+function quantize(folder: string | undefined, { json, precision }: QuantizeOptions): void {
+  const config = readConfig(process.env);
+  const path = folder === undefined ? config.modelDir : resolve(folder);
+  const progress = startProgress(`${basename(path)} ${precision}`, json);
+  const began = performance.now();
+  const inMillions = (weights: number) => Math.round(weights / 1e5) / 10;
+  const made = ensureQuantized(path, {
+    precision,
+    cacheDir: config.cacheDir,
+    onProgress: (done, total) => progress.update(inMillions(done), inMillions(total), "million weights"),
+  });
+  progress.stop();
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const size = `${(made.bytes / 2 ** 20).toFixed(1)} MiB`;
+  const words = made.isNew ? `made in ${seconds} s` : "was there already, and is intact";
+  printResult(json, { ...made, precision }, `${made.path}\n  ${size}, ${words}`);
+}
+
 export function createModelCommand(): Command {
   return new Command("model")
-    .description("look at base models")
+    .description("look at base models and prepare them")
     .addCommand(
       new Command("inspect")
         .description("check a checkpoint folder and say what it holds")
@@ -51,5 +76,13 @@ export function createModelCommand(): Command {
         .addOption(jsonOption())
         .addOption(new Option("--tensors", "list every tensor with its shape").default(false))
         .action(inspect),
+    )
+    .addCommand(
+      new Command("quantize")
+        .description("make the quantized weights that QUANTIZATION=int8 or int4 serves, ahead of the first start")
+        .argument("[folder]", "default: MODEL, else the embedded model")
+        .addOption(jsonOption())
+        .addOption(new Option("--precision <name>", "of the weights").choices(["int8", "int4"]).makeOptionMandatory())
+        .action(quantize),
     );
 }

@@ -29,6 +29,9 @@ export interface RunHandlerOptions {
   runsFolder: string;
   /** Checkpoint folder of the base model. */
   modelFolder: string;
+  /** As the server has it loaded. */
+  quantization?: TrainingJob["quantization"];
+  cacheDir?: string;
   trainerEntry: string;
   trainerThreads: number;
   rewardVersion: string;
@@ -70,6 +73,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       runId: run.id,
       algorithm: request.algorithm,
       model: options.modelFolder,
+      quantization: options.quantization,
+      cacheDir: options.cacheDir,
       parentAdapter: parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${version}`) },
       snapshot: files.snapshot,
       outputDir: files.folder,

@@ -1,11 +1,12 @@
 /** The policy and its frozen reference side by side: what PPO compares before it changes anything. */
 import { scoringExpressions, scoringInputs } from "../../engine/architectures/scoring-graph.ts";
-import type { Checkpoint } from "../../engine/checkpoint/checkpoint.ts";
+import type { BaseModel } from "../../engine/checkpoint/base-model.ts";
+import { withTensors } from "../../engine/checkpoint/weight-source.ts";
 import * as ops from "../../engine/graph/ops.ts";
 import type { LoraAdapter } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, floats } from "../../engine/runtime/session.ts";
-import { frozenLora, loraModel, weightSource } from "../lora-graph.ts";
+import { frozenLora, loraModel } from "../lora-graph.ts";
 import type { ScoredSequence, SequenceScores } from "../lora-scorer.ts";
 import { packSequences } from "../token-sequences.ts";
 
@@ -27,12 +28,12 @@ export interface PolicyScorer {
 
 /** @param reference adapter whose matrices become constants of the graph */
 export async function createPolicyScorer(
-  checkpoint: Checkpoint,
+  base: BaseModel,
   reference: LoraAdapter,
   options: { threads: number },
 ): Promise<PolicyScorer> {
-  const { architecture } = checkpoint;
-  const { context } = loraModel(checkpoint, reference.shape);
+  const { architecture } = base;
+  const { context } = loraModel(base, reference.shape);
   const frozen = frozenLora(architecture, reference);
   const inputs = scoringInputs();
   const policy = scoringExpressions(architecture, context, inputs);
@@ -47,8 +48,8 @@ export async function createPolicyScorer(
     referenceLogProbs: ops.tokenLogProbs(anchorLogits, inputs.targets),
     referenceKl: ops.reduceSum(ops.mul(ops.exp(logDistribution), difference), [-1]),
   };
-  const tensors = new Map([...checkpoint.weights, ...frozen.tensors]);
-  const session = await createSession(outputs, { threads: options.threads, ...weightSource(tensors) });
+  const source = withTensors(base.source, frozen.tensors);
+  const session = await createSession(outputs, { threads: options.threads, ...source });
   return {
     async score(adapter, sequences) {
       const packed = packSequences(sequences);

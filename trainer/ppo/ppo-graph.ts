@@ -1,6 +1,6 @@
 /** One pass forward and back: the PPO losses of a few replies and their gradients. */
 import { entropy, scoringExpressions } from "../../engine/architectures/scoring-graph.ts";
-import type { Checkpoint } from "../../engine/checkpoint/checkpoint.ts";
+import type { BaseModel } from "../../engine/checkpoint/base-model.ts";
 import { gradients } from "../../engine/graph/autodiff.ts";
 import * as ops from "../../engine/graph/ops.ts";
 import type { Tensor } from "../../engine/graph/tensor.ts";
@@ -8,7 +8,7 @@ import type { LoraAdapter, LoraShape } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, type Feeds, floats } from "../../engine/runtime/session.ts";
 import { lengthBuckets } from "../length-buckets.ts";
-import { frozenWeights, loraGradients, loraModel } from "../lora-graph.ts";
+import { loraGradients, loraModel } from "../lora-graph.ts";
 import { packSequences } from "../token-sequences.ts";
 import { fixedPpoSettings } from "./default-settings.ts";
 import type { Experience } from "./experience.ts";
@@ -35,13 +35,9 @@ export interface PpoGraph {
 const vector = (name: string) => ops.input(name, ["targets"]);
 
 /** loss = policy loss + value loss - entropyCoefficient * mean entropy; the value head alone feels the value loss. */
-export async function createPpoGraph(
-  checkpoint: Checkpoint,
-  shape: LoraShape,
-  options: PpoGraphOptions,
-): Promise<PpoGraph> {
-  const { architecture } = checkpoint;
-  const { context, lora } = loraModel(checkpoint, shape);
+export async function createPpoGraph(base: BaseModel, shape: LoraShape, options: PpoGraphOptions): Promise<PpoGraph> {
+  const { architecture } = base;
+  const { context, lora } = loraModel(base, shape);
   const { logits, hidden } = scoringExpressions(architecture, context);
   const scaled = ops.mul(logits, ops.input("inverseTemperatures", ["targets", 1]));
   const logProbs = ops.tokenLogProbs(scaled, ops.input("targets", ["targets"], "int64"));
@@ -74,7 +70,7 @@ export async function createPpoGraph(
     valueBiasGradient: biasGradient,
     ...loraGradients(actor, lora),
   };
-  const session = await createSession(outputs, { threads: options.threads, ...frozenWeights(checkpoint) });
+  const session = await createSession(outputs, { threads: options.threads, ...base.source });
 
   return {
     async run(adapter, head, experiences, tokens) {

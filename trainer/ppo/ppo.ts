@@ -14,7 +14,7 @@
  * - A reply cut by a length limit counts as ended, with a penalty.
  */
 import { join } from "node:path";
-import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { openBaseModel } from "../../engine/open-base-model.ts";
 import { probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
 import type { PpoSettings, TrainingJob } from "../contract.ts";
@@ -60,13 +60,13 @@ interface PpoProgress {
 export async function ppo(job: TrainingJob, reporter: RunReporter, signal: AbortSignal): Promise<boolean> {
   const settings: PpoSettings = { ...defaultPpoSettings, ...job.settings };
   const { threads, outputDir: folder } = job;
-  const checkpoint = readCheckpoint(job.model);
-  const { architecture } = checkpoint;
+  const base = openBaseModel(job.model, job);
+  const { architecture } = base;
 
   const { replies, discarded } = readSnapshot(job.snapshot, {
     version: job.parentAdapter?.version ?? 0,
     maxStaleness: settings.maxStaleness,
-    baseSha256: checkpoint.sha256,
+    baseSha256: base.sha256,
     vocabularySize: architecture.vocabularySize,
     contextLength: architecture.contextLength,
   });
@@ -91,8 +91,8 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
   const progress = loadRunCheckpoint<PpoProgress>(checkpointPath, tensors) ?? fresh;
   reporter.started({ exchanges: replies.length, discarded, steps });
 
-  const scorer = await createPolicyScorer(checkpoint, reference, { threads });
-  const graph = await createPpoGraph(checkpoint, reference.shape, { ...fixedPpoSettings, ...settings, threads });
+  const scorer = await createPolicyScorer(base, reference, { threads });
+  const graph = await createPpoGraph(base, reference.shape, { ...fixedPpoSettings, ...settings, threads });
   try {
     for (; progress.batch < batches.length; saveRunCheckpoint(checkpointPath, tensors, progress)) {
       const batch = batches[progress.batch] as LoggedReply[];
@@ -151,7 +151,7 @@ export async function ppo(job: TrainingJob, reporter: RunReporter, signal: Abort
     const klReference = await meanReferenceKl(scorer, learner.policy, replies.slice(-repliesAtEnd));
     const metrics = { ...progress.lastMetrics, klReference, updates: progress.updates };
     const adapterFolder = join(folder, "adapter");
-    const sha256 = writeAdapterFolder(adapterFolder, learner.policy, checkpoint, {
+    const sha256 = writeAdapterFolder(adapterFolder, learner.policy, base, {
       name: "rejoinder",
       version: job.version,
       parent: parentOf(job),

@@ -6,7 +6,7 @@ import type { LoraAdapter, LoraShape } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, floats } from "../../engine/runtime/session.ts";
 import type { ExchangeRecord } from "../contract.ts";
-import { frozenWeights, loraModel } from "../lora-graph.ts";
+import { loraModel } from "../lora-graph.ts";
 import { packSequences, type TokenSequence } from "../token-sequences.ts";
 
 /** A complete exchange with a reply of two tokens, but for what `changes` says. */
@@ -47,7 +47,7 @@ export interface ReplySampler {
 
 export async function createReplySampler(checkpoint: Checkpoint, shape: LoraShape): Promise<ReplySampler> {
   const { logits } = scoringExpressions(checkpoint.architecture, loraModel(checkpoint, shape).context);
-  const session = await createSession({ logits }, { threads: 1, ...frozenWeights(checkpoint) });
+  const session = await createSession({ logits }, { threads: 1, ...checkpoint.source });
   return {
     async sample(adapter, prompts, { length, temperature, random }) {
       const replies = prompts.map(() => ({ replyTokens: [] as number[], logProbs: [] as number[] }));

@@ -5,7 +5,7 @@
  * interrupted goes on from `checkpoint.safetensors` to the same bits.
  */
 import { join } from "node:path";
-import type { Checkpoint } from "../../engine/checkpoint/checkpoint.ts";
+import type { BaseModel } from "../../engine/checkpoint/base-model.ts";
 import type { LoraAdapter } from "../../engine/lora/adapter.ts";
 import { type AdapterOrigin, probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
@@ -34,7 +34,7 @@ export interface FineTuneSettings {
 }
 
 export interface FineTuneOptions extends FineTuneSettings {
-  checkpoint: Checkpoint;
+  base: BaseModel;
   /** Where training starts; its arrays are changed. */
   adapter: LoraAdapter;
   train: readonly TokenSequence[];
@@ -109,7 +109,7 @@ export function planBatches(
  * @throws Error when the loss or a gradient is no finite number
  */
 export async function fineTune(options: FineTuneOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
-  const { checkpoint, adapter, validation, outDir, threads } = options;
+  const { base, adapter, validation, outDir, threads } = options;
   const batches = planBatches(options.train, options);
   const matrices = matricesOf(adapter);
   const states = createAdamStates(matrices);
@@ -117,8 +117,8 @@ export async function fineTune(options: FineTuneOptions): Promise<{ finished: bo
   const checkpointPath = join(outDir, "checkpoint.safetensors");
   const progress = loadRunCheckpoint<SftProgress>(checkpointPath, tensors) ?? { step: 0, best: null };
 
-  const graph = await createSftGraph(checkpoint, adapter.shape, { threads });
-  const scorer = await createLoraScorer(checkpoint, adapter.shape, { threads });
+  const graph = await createSftGraph(base, adapter.shape, { threads });
+  const scorer = await createLoraScorer(base, adapter.shape, { threads });
   try {
     while (progress.step < batches.length && !options.signal?.aborted) {
       const began = performance.now();
@@ -148,7 +148,7 @@ export async function fineTune(options: FineTuneOptions): Promise<{ finished: bo
         const validationLoss = await replyLoss(scorer, adapter, validation);
         report.validationLoss = validationLoss;
         if (validationLoss < (progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) {
-          const sha256 = writeAdapterFolder(join(outDir, "adapter"), adapter, checkpoint, {
+          const sha256 = writeAdapterFolder(join(outDir, "adapter"), adapter, base, {
             ...options.origin,
             rewardVersion: null,
             metrics: { validationLoss, step: progress.step },

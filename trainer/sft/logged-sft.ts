@@ -1,6 +1,6 @@
 /** Fine-tuning on what annotators said about logged exchanges: a training job with algorithm "sft". */
 import { join } from "node:path";
-import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { openBaseModel } from "../../engine/open-base-model.ts";
 import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { TrainingJob } from "../contract.ts";
 import { parentOf, startingAdapter } from "../parent-adapter.ts";
@@ -31,8 +31,8 @@ const fewestExamples = 4;
 export async function loggedSft(job: TrainingJob, reporter: RunReporter, signal: AbortSignal): Promise<boolean> {
   const { epochs, learningRate, maxGradientNorm, seed, rank, alpha } = { ...defaults, ...job.settings };
   const settings = { ...defaults, epochs, learningRate, maxGradientNorm, seed };
-  const checkpoint = readCheckpoint(job.model);
-  const { architecture } = checkpoint;
+  const base = openBaseModel(job.model, job);
+  const { architecture } = base;
   const tokenizer = loadTokenizer(job.model, architecture.vocabularySize);
   const { train, validation, discarded } = loggedExamples(readExchanges(job.snapshot), tokenizer, architecture);
   if (train.length < fewestExamples) {
@@ -47,7 +47,7 @@ export async function loggedSft(job: TrainingJob, reporter: RunReporter, signal:
 
   const { finished, best } = await fineTune({
     ...settings,
-    checkpoint,
+    base,
     adapter: startingAdapter(job, architecture, { rank, alpha, seed }),
     train,
     validation,

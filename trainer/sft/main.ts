@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
+import type { ModelInfo } from "../../engine/types.ts";
 import type { Decay } from "../optimizer/schedule.ts";
 import { sft } from "./sft.ts";
 
@@ -13,6 +14,7 @@ examples is in OUT/adapter.
 
   --train, --validation FILE   examples, as trainer/pretrain/prepare.ts writes them
   --model DIR          checkpoint folder of the base model                     [models/rejoinder-tiny]
+  --quantization NAME  precision of its frozen weights: none, int8 or int4     [none]
   --out DIR            checkpoint, metrics.jsonl, adapter/                     [data/sft]
   --rank N, --alpha X  shape of the adapter: W + alpha / rank B A              [64, 64]
   --modules LIST       linear layers that get one, by comma                    [all seven of a Llama layer]
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     train: { type: "string" },
     validation: { type: "string" },
     model: { type: "string", default: join(dirname(import.meta.dirname), "..", "models", "rejoinder-tiny") },
+    quantization: { type: "string", default: "none" },
     out: { type: "string", default: "data/sft" },
     rank: { type: "string", default: "64" },
     alpha: { type: "string", default: "64" },
@@ -75,6 +78,12 @@ if (!decays.includes(values.decay)) {
   process.exit(2);
 }
 
+const precisions: readonly string[] = ["none", "int8", "int4"] satisfies ModelInfo["quantization"][];
+if (!precisions.includes(values.quantization)) {
+  process.stderr.write(`--quantization must be one of ${precisions.join(", ")}, not "${values.quantization}"\n`);
+  process.exit(2);
+}
+
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
 const bar = new cliProgress.SingleBar({
@@ -83,6 +92,7 @@ const bar = new cliProgress.SingleBar({
 let started = false;
 const { finished, best } = await sft({
   modelDir: values.model,
+  quantization: values.quantization as ModelInfo["quantization"],
   examples: { train: values.train, validation: values.validation },
   outDir: values.out,
   shape: {

@@ -1,8 +1,9 @@
 /** Fine-tuning on example files: what `npx rejoinder train sft` runs. */
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
+import { openBaseModel } from "../../engine/open-base-model.ts";
+import type { ModelInfo } from "../../engine/types.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { readExamples } from "./examples.ts";
 import { type BestAdapter, type FineTuneSettings, fineTune, type SftReport } from "./fine-tune.ts";
@@ -10,6 +11,8 @@ import { type BestAdapter, type FineTuneSettings, fineTune, type SftReport } fro
 export interface SftOptions extends FineTuneSettings {
   /** Checkpoint folder of the base model. */
   modelDir: string;
+  /** Precision of its frozen weights. Default "none". */
+  quantization?: ModelInfo["quantization"];
   /** JSONL files of `{promptTokens, replyTokens}`. */
   examples: { train: string; validation: string };
   /** Gets `adapter/`, `checkpoint.safetensors` and `metrics.jsonl`. */
@@ -26,15 +29,15 @@ export interface SftOptions extends FineTuneSettings {
 
 /** A fresh adapter on the base model, trained as `fineTune` says; every step is a line of `metrics.jsonl`. */
 export async function sft(options: SftOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
-  const { modelDir, examples, outDir, shape, name, version, run } = options;
+  const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
-  const checkpoint = readCheckpoint(modelDir);
+  const base = openBaseModel(modelDir, { quantization });
   return fineTune({
     ...options,
-    checkpoint,
-    adapter: freshAdapter(checkpoint.architecture, shape, seededRandom(options.seed)),
-    train: readExamples(examples.train, checkpoint.architecture),
-    validation: readExamples(examples.validation, checkpoint.architecture),
+    base,
+    adapter: freshAdapter(base.architecture, shape, seededRandom(options.seed)),
+    train: readExamples(examples.train, base.architecture),
+    validation: readExamples(examples.validation, base.architecture),
     origin: { name, version, parent: null, run },
     onStep: (report) => {
       appendFileSync(join(outDir, "metrics.jsonl"), `${JSON.stringify(report)}\n`);

@@ -1,0 +1,93 @@
+/**
+ * How products with quantized weights are said in ONNX. Forward on the runtime's integer paths, for which activations
+ * are rounded to eight bits as well; back by dequantizing one layer's weights, used and dropped again.
+ * Why these operators: docs/decisions/2026-11-24-quantization.md.
+ */
+import type { OnnxEmitter } from "./onnx-rules.ts";
+import { elementCodes } from "./onnx-types.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Both int8 operands are stored with 128 added: the unsigned product is exact on every processor. */
+const zero = 128;
+/** Keeps the step of a row of zeros from being zero. */
+const smallestStep = 1e-30;
+
+/**
+ * The number 1, which the runtime cannot know before it has `x`. Weights that are scaled by it are dequantized when
+ * their turn comes, not all of them while the session is made.
+ */
+function lateOne(emitter: OnnxEmitter, x: string): string {
+  const rows = emitter.node("Cast", [emitter.node("Shape", [x], { start: 0, end: 1 })], { to: elementCodes.float32 });
+  return emitter.node("Squeeze", [emitter.node("Div", [rows, rows])]);
+}
+
+/** y = step(x) (levels(x) V) scales, where step is a row's largest |x| / 127 (vector-wise, Dettmers et al. 2022). */
+export function int8Product(emitter: OnnxEmitter, x: string, values: string, scales: string): string {
+  const largest = emitter.node("ReduceMax", [emitter.node("Abs", [x]), emitter.int64([-1])], { keepdims: 1 });
+  const step = emitter.node("Max", [
+    emitter.node("Mul", [largest, emitter.float(1 / 127)]),
+    emitter.float(smallestStep),
+  ]);
+  // The cast cuts off what is behind the point, so the added half rounds.
+  const shifted = emitter.node("Add", [emitter.node("Div", [x, step]), emitter.float(zero + 0.5)]);
+  const levels = emitter.node("Cast", [shifted], { to: elementCodes.uint8 });
+  const zeroPoint = emitter.initializer("uint8", [], Uint8Array.of(zero));
+  const sums = emitter.node("MatMulInteger", [levels, values, zeroPoint, zeroPoint]);
+  const product = emitter.node("Cast", [sums], { to: elementCodes.float32 });
+  return emitter.node("Mul", [emitter.node("Mul", [product, step]), scales]);
+}
+
+/** g (V scales)^T for V [input, output]. */
+export function int8TransposedProduct(
+  emitter: OnnxEmitter,
+  g: string,
+  values: string,
+  scales: string,
+  outputSize: number,
+): string {
+  const zeros = emitter.initializer("uint8", [outputSize], new Uint8Array(outputSize).fill(zero));
+  const late = emitter.node("Mul", [scales, lateOne(emitter, g)]);
+  const weight = emitter.node("DequantizeLinear", [values, late, zeros], { axis: 1 });
+  // Fused, as a transposition of its own would be moved to the stored weights and keep a second copy of them.
+  return emitter.node("FusedMatMul", [g, weight], { transB: 1 }, "com.microsoft");
+}
+
+/** Shape of int4 values [output, blocks, bytes a block]. */
+type BlockShape = readonly [outputSize: number, blocks: number, bytes: number];
+
+/** Activations are rounded to eight bits in blocks as long as those of the weights (accuracy level 4). */
+export function int4Product(
+  emitter: OnnxEmitter,
+  x: string,
+  values: string,
+  scales: string,
+  { inputSize, shape: [outputSize, , bytes] }: { inputSize: number; shape: BlockShape },
+): string {
+  const attributes = { K: inputSize, N: outputSize, bits: 4, block_size: 2 * bytes, accuracy_level: 4 };
+  return emitter.node("MatMulNBits", [x, values, scales], attributes, "com.microsoft");
+}
+
+/** g W for W [output, input]. */
+export function int4TransposedProduct(
+  emitter: OnnxEmitter,
+  g: string,
+  values: Tensor,
+  scales: string,
+  { inputSize, shape: [outputSize, blocks, bytes] }: { inputSize: number; shape: BlockShape },
+): string {
+  const rows = outputSize * blocks;
+  const nibbles = emitter.reinterpret(values, "uint4", [rows, 2 * bytes]);
+  const levels = emitter.node("DequantizeLinear", [
+    nibbles,
+    lateOne(emitter, g),
+    emitter.initializer("uint4", [], Uint8Array.of(8)),
+  ]);
+  const scaled = emitter.node("Mul", [levels, emitter.node("Reshape", [scales, emitter.int64([rows, 1])])]);
+  const padded = emitter.node("Reshape", [scaled, emitter.int64([outputSize, blocks * 2 * bytes])]);
+  const from = emitter.int64([0]);
+  const weight =
+    blocks * 2 * bytes === inputSize
+      ? padded
+      : emitter.node("Slice", [padded, from, emitter.int64([inputSize]), emitter.int64([1])]);
+  return emitter.node("MatMul", [g, weight]);
+}

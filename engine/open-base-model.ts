@@ -1,0 +1,18 @@
+/** A checkpoint folder in the precision that is asked for. */
+import type { BaseModel } from "./checkpoint/base-model.ts";
+import { readCheckpoint } from "./checkpoint/checkpoint.ts";
+import { openQuantized } from "./quantization/open-quantized.ts";
+import type { ModelInfo } from "./types.ts";
+
+export interface BaseModelOptions {
+  /** Default "none": the weights as they are. */
+  quantization?: ModelInfo["quantization"];
+  /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
+  cacheDir?: string;
+}
+
+/** @throws CheckpointError naming the file and what is wrong with it */
+export function openBaseModel(folder: string, { quantization = "none", cacheDir }: BaseModelOptions = {}): BaseModel {
+  if (quantization === "none") return readCheckpoint(folder);
+  return openQuantized(folder, { precision: quantization, cacheDir });
+}
