@@ -12,7 +12,10 @@ export interface BaseModelOptions {
 }
 
 /** @throws CheckpointError naming the file and what is wrong with it */
-export function openBaseModel(folder: string, { quantization = "none", cacheDir }: BaseModelOptions = {}): BaseModel {
+export async function openBaseModel(
+  folder: string,
+  { quantization = "none", cacheDir }: BaseModelOptions = {},
+): Promise<BaseModel> {
   if (quantization === "none") return readCheckpoint(folder);
   return openQuantized(folder, { precision: quantization, cacheDir });
 }

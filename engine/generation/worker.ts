@@ -14,7 +14,7 @@ const tell = (message: FromWorker) => port.postMessage(message);
 
 async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
   const { modelDir, quantization, cacheDir, threads } = settings;
-  const base = openBaseModel(modelDir, { quantization, cacheDir });
+  const base = await openBaseModel(modelDir, { quantization, cacheDir });
   const model = await StepModel.create(base, { threads });
   const info: ModelInfo = {
     id: basename(resolve(modelDir)),

@@ -107,7 +107,7 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
   // y = x W^T: gx = g W, with x as if it had not been rounded. The weights are frozen.
   quantizedMatmul: (g, inputs, attributes) => {
     const [values, scales] = [operand(inputs, 1), operand(inputs, 2)];
-    return [ops.quantizedMatmul(g, values, scales, { ...attributes, transposed: !attributes.transposed }), null, null];
+    return [ops.quantizedMatmul(g, values, scales, { ...attributes, transposed: !attributes.transposed })];
   },
   // The inverse permutation.
   transpose: (g, _inputs, { permutation }) => [

@@ -74,13 +74,14 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   lessOrEqual: plain("LessOrEqual"),
   where: plain("Where"),
   matmul: plain("MatMul"),
-  quantizedMatmul: (emitter, [x = "", values = "", scales = ""], { precision, inputSize, transposed }, tensor) => {
+  quantizedMatmul: (emitter, names, { precision, inputSize, transposed }, tensor) => {
+    const [x = "", values = "", scales = "", ...outliers] = names;
     const stored = operand(tensor.inputs, 1);
     if (precision === "int8") {
       const [, outputSize] = stored.shape;
       return transposed
         ? int8TransposedProduct(emitter, x, values, scales, Number(outputSize))
-        : int8Product(emitter, x, values, scales);
+        : int8Product(emitter, x, values, scales, outliers);
     }
     const [outputs, blocks, bytes] = stored.shape;
     const layout = { inputSize, shape: [Number(outputs), Number(blocks), Number(bytes)] as const };

@@ -114,6 +114,41 @@ function quantized(
   };
 }
 
+/**
+ * The same product with some features far larger than the grid, and their weights given once more in single precision:
+ * multiplied apart, they leave the others on it.
+ */
+function withOutliers(example: OpExample, columns: readonly number[]): OpExample {
+  const { operands, weights = {} } = example;
+  const [x] = operands as [ExampleOperand];
+  const inputs = x.shape.at(-1) as number;
+  const { values, scales } = weights as Record<"values" | "scales", ExampleWeight>;
+  const outputs = scales.data.length;
+  const apart = columns.flatMap((column) =>
+    scales.data.map((scale, output) => ((values.data[column * outputs + output] as number) - 128) * scale),
+  );
+  const mask = Float32Array.from({ length: inputs }, (_, column) => (columns.includes(column) ? 0 : 1));
+  const data = x.data.map((value, i) => (columns.includes(i % inputs) ? 50.3 * value : value));
+  return {
+    ...example,
+    title: `${example.title}, outliers apart`,
+    operands: [{ ...x, data }],
+    build: (tensor) =>
+      ops.quantizedMatmul(
+        tensor,
+        ops.weight("values", [inputs, outputs], "uint8"),
+        ops.weight("scales", [outputs]),
+        { precision: "int8", inputSize: inputs, transposed: false },
+        {
+          columns: ops.constant(BigInt64Array.from(columns, BigInt), [columns.length]),
+          mask: ops.constant(mask, [inputs]),
+          weights: ops.weight("outliers", [columns.length, outputs]),
+        },
+      ),
+    weights: { ...weights, outliers: { type: "float32", data: apart } },
+  };
+}
+
 /** cos and sin of position * 100^(-i/2), [4, 2]. */
 const angles = [0, 1, 2, 3].flatMap((position) => [position, position / 10]);
 const rotaryTable = (f: (angle: number) => number): ExampleOperand =>
@@ -201,6 +236,7 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
   quantizedMatmul: [
     quantized("int8", { inputs: 40, outputs: 3, shape: [2] }),
     quantized("int8", { inputs: 3, outputs: 5, shape: [2, 2] }),
+    withOutliers(quantized("int8", { inputs: 40, outputs: 4, shape: [3] }), [2, 33]),
     quantized("int4", { inputs: 64, outputs: 3, shape: [2] }),
     quantized("int4", { inputs: 40, outputs: 2, shape: [2, 1] }),
   ],

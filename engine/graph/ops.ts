@@ -59,13 +59,23 @@ export const matmul = (a: Tensor, b: Tensor) => node("matmul", [a, b], {});
  * int8: values uint8 [input, output], 128 standing for zero; scales [output]; W = (values - 128) * scales.
  * int4: values uint8 [output, blocks, bytes], each byte two numbers, the first in the lower half, 8 standing for zero;
  * scales [output, blocks]. A block is 2 * bytes inputs long; the last may be padded.
+ *
+ * With outliers (int8), the input features `columns` [k] are multiplied apart, by `weights` [k, output], and `mask`
+ * [input], 0 at these features and 1 elsewhere, keeps them from being rounded with the others. Gradients take all
+ * features through `values`.
  */
 export const quantizedMatmul = (
   x: Tensor,
   values: Tensor,
   scales: Tensor,
   attributes: OpAttributes["quantizedMatmul"],
-) => node("quantizedMatmul", [x, values, scales], attributes);
+  outliers?: { columns: Tensor; mask: Tensor; weights: Tensor },
+) =>
+  node(
+    "quantizedMatmul",
+    [x, values, scales, ...(outliers === undefined ? [] : [outliers.columns, outliers.mask, outliers.weights])],
+    attributes,
+  );
 export const transpose = (x: Tensor, permutation: readonly number[]) => node("transpose", [x], { permutation });
 /** Swaps the last two axes. */
 export function transposeLast(x: Tensor): Tensor {

@@ -21,8 +21,23 @@ function lateOne(emitter: OnnxEmitter, x: string): string {
   return emitter.node("Squeeze", [emitter.node("Div", [rows, rows])]);
 }
 
+/** As `roundedProduct`, and the outliers' columns apart where there are any. */
+export function int8Product(
+  emitter: OnnxEmitter,
+  x: string,
+  values: string,
+  scales: string,
+  [columns, mask, weights]: readonly string[],
+): string {
+  if (columns === undefined || mask === undefined || weights === undefined) {
+    return roundedProduct(emitter, x, values, scales);
+  }
+  const apart = emitter.node("MatMul", [emitter.node("Gather", [x, columns], { axis: -1 }), weights]);
+  return emitter.node("Add", [roundedProduct(emitter, emitter.node("Mul", [x, mask]), values, scales), apart]);
+}
+
 /** y = step(x) (levels(x) V) scales, where step is a row's largest |x| / 127 (vector-wise, Dettmers et al. 2022). */
-export function int8Product(emitter: OnnxEmitter, x: string, values: string, scales: string): string {
+function roundedProduct(emitter: OnnxEmitter, x: string, values: string, scales: string): string {
   const largest = emitter.node("ReduceMax", [emitter.node("Abs", [x]), emitter.int64([-1])], { keepdims: 1 });
   const step = emitter.node("Max", [
     emitter.node("Mul", [largest, emitter.float(1 / 127)]),

@@ -110,6 +110,13 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
     const stored = precision === "int8" ? [inputSize, outputSize ?? 1] : [outputSize ?? 1, blocks, bytes];
     demand("values", values, "uint8", stored);
     demand("scales", scales, "float32", precision === "int8" ? stored.slice(1) : stored.slice(0, 2));
+    if (inputs.length > 3) {
+      if (precision !== "int8" || transposed) throw new TypeError("outliers belong to int8 products forward");
+      const [columns, mask, weights] = [operand(inputs, 3), operand(inputs, 4), operand(inputs, 5)];
+      demand("outlier columns", columns, "int64", [columns.shape[0] ?? 1]);
+      demand("the outlier mask", mask, "float32", [inputSize]);
+      demand("outlier weights", weights, "float32", [columns.shape[0] ?? 1, outputSize ?? 1]);
+    }
     const [from, to] = transposed ? [outputSize, inputSize] : [inputSize, outputSize];
     demand("the factor", x, "float32", [...x.shape.slice(0, -1), from ?? 1]);
     if (x.shape.length < 2) throw new RangeError(`the factor must have rows, but has shape ${formatShape(x.shape)}`);

@@ -1,6 +1,6 @@
 /**
  * What a quantized checkpoint holds, known before a weight is read: for each linear layer `<weight>:values` and
- * `<weight>:scales`, each table of rows in half precision under its own name, and all else as it was, in single.
+ * `<weight>:scales`, and `<weight>:outliers` where it has any; each table of rows in half precision under its own name, and all else as it was, in single.
  */
 import type { Architecture, LinearModule } from "../architectures/architecture.ts";
 import type { StoredType } from "../checkpoint/safetensors.ts";
@@ -15,12 +15,19 @@ export interface LayoutEntry {
 }
 
 export type Part = { source: string } & (
-  | { kind: "product"; module: LinearModule; precision: Precision }
+  | {
+      kind: "product";
+      module: LinearModule;
+      precision: Precision;
+      /** Input features multiplied apart, in rising order. */
+      outliers: readonly number[];
+    }
   | { kind: "table" | "plain" }
 );
 
 export const weightName = (module: LinearModule) => `${module.name}.weight`;
 export const valuesName = (weight: string) => `${weight}:values`;
+export const outliersName = (weight: string) => `${weight}:outliers`;
 export const scalesName = (weight: string) => `${weight}:scales`;
 
 /** The head stays at eight bits: its errors reach the logits as they are. */
@@ -29,7 +36,11 @@ export function precisionOf(architecture: Architecture, module: LinearModule, pr
 }
 
 /** The parts of a quantized checkpoint in the order in which they are written. */
-export function planParts(architecture: Architecture, precision: Precision): Part[] {
+export function planParts(
+  architecture: Architecture,
+  precision: Precision,
+  outliers: ReadonlyMap<string, readonly number[]> = new Map(),
+): Part[] {
   const { modules, tables } = quantizable(architecture);
   const products = modules.map((module): Part => {
     return {
@@ -37,6 +48,7 @@ export function planParts(architecture: Architecture, precision: Precision): Par
       source: weightName(module),
       module,
       precision: precisionOf(architecture, module, precision),
+      outliers: outliers.get(module.name) ?? [],
     };
   });
   const lookedUp = tables.map((source): Part => ({ kind: "table", source }));
@@ -60,5 +72,13 @@ export function entriesOf(part: Part, architecture: Architecture): [name: string
       { type: "U8", shape: int8 ? [inputSize, outputSize] : [outputSize, blocks, blockSize / 2] },
     ],
     [scalesName(part.source), { type: "F32", shape: int8 ? [outputSize] : [outputSize, blocks] }],
+    ...(part.outliers.length === 0
+      ? []
+      : [
+          [outliersName(part.source), { type: "F32", shape: [part.outliers.length, outputSize] }] satisfies [
+            string,
+            LayoutEntry,
+          ],
+        ]),
   ];
 }

@@ -7,13 +7,15 @@ import { accessSync, constants, existsSync, mkdirSync, rmSync, statSync } from "
 import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
+import type { Architecture } from "../architectures/architecture.ts";
 import type { BaseModel } from "../checkpoint/base-model.ts";
 import { checkTensors } from "../checkpoint/checkpoint.ts";
 import { readArchitecture } from "../checkpoint/config.ts";
 import { readPieces, rememberedHash } from "../checkpoint/file-hash.ts";
 import { openSafetensors, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import { CheckpointError } from "../types.ts";
-import { entriesOf, type Precision, planParts } from "./layout.ts";
+import { entriesOf, type Part, type Precision, planParts } from "./layout.ts";
+import { findOutliers } from "./outlier-columns.ts";
 import { quantizedContext } from "./quantized-context.ts";
 import { type QuantizationProgress, writeQuantized } from "./write-quantized.ts";
 
@@ -27,12 +29,14 @@ export interface QuantizedOptions {
   onProgress?: QuantizationProgress;
 }
 
-/** What has been made, where, and whether it was there before. */
-export interface QuantizedFile {
-  path: string;
-  bytes: number;
-  sourceSha256: string;
-  isNew: boolean;
+export interface QuantizedModel extends BaseModel {
+  /** Where its weights lie, and whether they had to be made. */
+  quantizedFile: { path: string; bytes: number; isNew: boolean };
+}
+
+interface QuantizedTensors {
+  file: SafetensorsFile;
+  parts: Part[];
 }
 
 function cacheFolder(modelDir: string, fallback: string | undefined): string {
@@ -50,65 +54,88 @@ function cacheFolder(modelDir: string, fallback: string | undefined): string {
   }
 }
 
-/** Whether the file is whole: header, tensors and checksum. */
-function isIntact(path: string, wanted: ReadonlyMap<string, { shape: readonly number[] }>): boolean {
-  let file: SafetensorsFile;
+/** A quantized file that is there and whole: header, tensors and checksum; null otherwise. */
+function readIntact(path: string, architecture: Architecture, precision: Precision): QuantizedTensors | null {
+  if (!existsSync(path)) return null;
   try {
-    file = openSafetensors(path);
-  } catch (error) {
-    if (error instanceof CheckpointError) return false;
-    throw error;
+    const file = openSafetensors(path);
+    const outliers = new Map(Object.entries(JSON.parse(file.metadata.outliers ?? "{}") as Record<string, number[]>));
+    const parts = planParts(architecture, precision, outliers);
+    for (const [name, { shape }] of parts.flatMap((part) => entriesOf(part, architecture))) {
+      if (file.tensors.get(name)?.shape.join() !== shape.join()) return null;
+    }
+    let checksum = 0;
+    readPieces(path, (piece) => (checksum = crc32(piece, checksum)), file.dataStart);
+    return checksum.toString(16).padStart(8, "0") === file.metadata.crc32 ? { file, parts } : null;
+  } catch {
+    // Whatever cannot be read is made anew, and what is wrong with the folder shows then.
+    return null;
   }
-  for (const [name, { shape }] of wanted) {
-    if (file.tensors.get(name)?.shape.join() !== shape.join()) return false;
-  }
-  let checksum = 0;
-  readPieces(path, (piece) => (checksum = crc32(piece, checksum)), file.dataStart);
-  return checksum.toString(16).padStart(8, "0") === file.metadata.crc32;
 }
 
-/** Makes the quantized file of a checkpoint folder if it is not there or damaged. @throws CheckpointError */
-export function ensureQuantized(folder: string, { precision, cacheDir, onProgress }: QuantizedOptions): QuantizedFile {
-  const architecture = readArchitecture(folder);
-  const source = openSafetensors(join(folder, "model.safetensors"));
-  checkTensors(source, architecture);
-  const cache = cacheFolder(folder, cacheDir);
-  const sourceSha256 = rememberedHash(source.path, join(cache, "source.json"));
-  const key = createHash("sha256").update(`${sourceSha256} ${precision} ${formatVersion}`).digest("hex");
-  const path = join(cache, `${precision}-${key.slice(0, 16)}.safetensors`);
-  const wanted = new Map(planParts(architecture, precision).flatMap((part) => entriesOf(part, architecture)));
-  const isNew = !existsSync(path) || !isIntact(path, wanted);
-  if (isNew) {
-    rmSync(path, { force: true });
-    const metadata = { format: `rejoinder-${precision}`, version: String(formatVersion), source: sourceSha256 };
-    writeQuantized(path, source, architecture, precision, metadata, onProgress);
-  }
-  return { path, bytes: statSync(path).size, sourceSha256, isNew };
-}
-
-/** A checkpoint folder in a lower precision. Weights stay in their file, which sessions map. @throws CheckpointError */
-export function openQuantized(folder: string, options: QuantizedOptions): BaseModel {
-  const architecture = readArchitecture(folder);
-  const { path, sourceSha256 } = ensureQuantized(folder, options);
-  const { tensors } = openSafetensors(path);
-  const parts = planParts(architecture, options.precision);
+function asModel(
+  folder: string,
+  architecture: Architecture,
+  { file, parts }: QuantizedTensors,
+  identity: Pick<BaseModel, "sha256" | "parameters"> & { quantization: Precision },
+): BaseModel {
   return {
     folder,
     architecture,
-    parameters: [...architecture.parameters.values()].reduce(
-      (sum, shape) => sum + shape.reduce((product, size) => product * size, 1),
-      0,
-    ),
-    sha256: sourceSha256,
-    quantization: options.precision,
+    ...identity,
     frozen: () => quantizedContext(architecture, parts),
     source: {
-      folder: dirname(path),
+      folder: dirname(file.path),
       locate(name) {
-        const stored = tensors.get(name);
-        if (stored === undefined) throw new CheckpointError(`${path}: there is no tensor ${name}`);
-        return { file: basename(path), offset: stored.offset, length: stored.length };
+        const stored = file.tensors.get(name);
+        if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
+        return { file: basename(file.path), offset: stored.offset, length: stored.length };
       },
     },
   };
+}
+
+/**
+ * A checkpoint folder in a lower precision, made at the first call. Weights stay in their file, which sessions map.
+ *
+ * @throws CheckpointError
+ */
+export async function openQuantized(folder: string, options: QuantizedOptions): Promise<QuantizedModel> {
+  const { precision, cacheDir, onProgress } = options;
+  const architecture = readArchitecture(folder);
+  const source = openSafetensors(join(folder, "model.safetensors"));
+  const parameters = checkTensors(source, architecture);
+  const cache = cacheFolder(folder, cacheDir);
+  const sha256 = rememberedHash(source.path, join(cache, "source.json"));
+  const identity = { sha256, parameters, quantization: precision };
+  const key = createHash("sha256").update(`${sha256} ${precision} ${formatVersion}`).digest("hex");
+  const path = join(cache, `${precision}-${key.slice(0, 16)}.safetensors`);
+  const described = (tensors: QuantizedTensors, isNew: boolean): QuantizedModel => ({
+    ...asModel(folder, architecture, tensors, identity),
+    quantizedFile: { path, bytes: statSync(path).size, isNew },
+  });
+  const known = readIntact(path, architecture, precision);
+  if (known !== null) return described(known, false);
+
+  const write = (to: string, outliers: Map<string, number[]>): QuantizedTensors => {
+    const parts = planParts(architecture, precision, outliers);
+    const metadata = {
+      format: `rejoinder-${precision}`,
+      version: String(formatVersion),
+      source: sha256,
+      outliers: JSON.stringify(Object.fromEntries(outliers)),
+    };
+    writeQuantized(to, source, architecture, parts, metadata, onProgress);
+    return { file: openSafetensors(to), parts };
+  };
+  // The blocks of int4 products are short enough for outliers to harm few neighbours.
+  if (precision === "int4") return described(write(path, new Map()), true);
+  // The outliers of int8 products are looked for in a model that does not set them apart yet.
+  const draft = `${path}.${process.pid}.draft`;
+  try {
+    const outliers = await findOutliers(asModel(folder, architecture, write(draft, new Map()), identity));
+    return described(write(path, outliers), true);
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }

@@ -21,10 +21,19 @@ export function quantizedContext(architecture: Architecture, parts: readonly Par
     project(module, x) {
       const part = products.get(module.name);
       if (part?.kind !== "product") return null;
-      const [values, scales] = leaves(part);
+      const [values, scales, weights] = leaves(part);
       if (values === undefined || scales === undefined) return null;
-      const { precision } = part;
-      return ops.quantizedMatmul(x, values, scales, { precision, inputSize: module.inputSize, transposed: false });
+      const { precision, outliers } = part;
+      const { inputSize } = module;
+      const attributes = { precision, inputSize, transposed: false };
+      if (weights === undefined) return ops.quantizedMatmul(x, values, scales, attributes);
+      const mask = new Float32Array(inputSize).fill(1);
+      for (const column of outliers) mask[column] = 0;
+      return ops.quantizedMatmul(x, values, scales, attributes, {
+        columns: ops.constant(BigInt64Array.from(outliers, BigInt), [outliers.length]),
+        mask: ops.constant(mask, [inputSize]),
+        weights,
+      });
     },
     lookUp(name, indices) {
       const part = tables.get(name);

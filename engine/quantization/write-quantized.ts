@@ -7,7 +7,7 @@ import { readRows, type SafetensorsFile, safetensorsHeader } from "../checkpoint
 import { CheckpointError } from "../types.ts";
 import { quantizeInt4Rows } from "./int4-blocks.ts";
 import { int8Rows, quantizeInt8Rows } from "./int8-rows.ts";
-import { entriesOf, type Part, type Precision, planParts } from "./layout.ts";
+import { entriesOf, type Part } from "./layout.ts";
 
 /** Weights read at a time. */
 const weightsPerChunk = 2 ** 22;
@@ -38,19 +38,26 @@ function finite(file: SafetensorsFile, name: string, rows: Float32Array): Float3
 
 function writeProduct(
   file: SafetensorsFile,
-  { source, module, precision }: Extract<Part, { kind: "product" }>,
+  { source, module, precision, outliers }: Extract<Part, { kind: "product" }>,
   to: Written,
   count: (weights: number) => void,
 ): void {
   const { inputSize, outputSize } = module;
   if (precision === "int8") {
     const quantized = int8Rows(outputSize, inputSize);
+    const apart = new Float32Array(outliers.length * outputSize);
     for (const { rows, first } of chunksOf(file, source)) {
       quantizeInt8Rows(quantized, rows, first);
+      for (const [index, column] of outliers.entries()) {
+        for (let row = 0; row * inputSize < rows.length; row++) {
+          apart[index * outputSize + first + row] = rows[row * inputSize + column] as number;
+        }
+      }
       count(rows.length);
     }
     to.append(quantized.values);
     to.append(quantized.scales);
+    if (apart.length > 0) to.append(apart);
     return;
   }
   const scales: Float32Array[] = [];
@@ -84,11 +91,10 @@ export function writeQuantized(
   path: string,
   file: SafetensorsFile,
   architecture: Architecture,
-  precision: Precision,
+  parts: readonly Part[],
   metadata: Readonly<Record<string, string>>,
   onProgress: QuantizationProgress = () => undefined,
 ): void {
-  const parts = planParts(architecture, precision);
   const entries = parts.flatMap((part) => entriesOf(part, architecture));
   const total = parts.reduce((sum, { source }) => {
     return sum + (architecture.parameters.get(source) ?? []).reduce((product, size) => product * size, 1);

@@ -1,7 +1,7 @@
 import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
-import { ensureQuantized } from "../../engine/quantization/open-quantized.ts";
+import { openQuantized } from "../../engine/quantization/open-quantized.ts";
 import { readConfig } from "../config.ts";
 import { printResult, startProgress } from "./output.ts";
 import { jsonOption } from "./place.ts";
@@ -48,22 +48,22 @@ interface QuantizeOptions {
 }
 
 /** Makes what a server with this QUANTIZATION would make at its first start. */
-function quantize(folder: string | undefined, { json, precision }: QuantizeOptions): void {
+async function quantize(folder: string | undefined, { json, precision }: QuantizeOptions): Promise<void> {
   const config = readConfig(process.env);
   const path = folder === undefined ? config.modelDir : resolve(folder);
   const progress = startProgress(`${basename(path)} ${precision}`, json);
   const began = performance.now();
   const inMillions = (weights: number) => Math.round(weights / 1e5) / 10;
-  const made = ensureQuantized(path, {
+  const { quantizedFile, sha256 } = await openQuantized(path, {
     precision,
     cacheDir: config.cacheDir,
     onProgress: (done, total) => progress.update(inMillions(done), inMillions(total), "million weights"),
   });
   progress.stop();
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
-  const size = `${(made.bytes / 2 ** 20).toFixed(1)} MiB`;
-  const words = made.isNew ? `made in ${seconds} s` : "was there already, and is intact";
-  printResult(json, { ...made, precision }, `${made.path}\n  ${size}, ${words}`);
+  const size = `${(quantizedFile.bytes / 2 ** 20).toFixed(1)} MiB`;
+  const words = quantizedFile.isNew ? `made in ${seconds} s` : "was there already, and is intact";
+  printResult(json, { ...quantizedFile, precision, sha256 }, `${quantizedFile.path}\n  ${size}, ${words}`);
 }
 
 export function createModelCommand(): Command {

@@ -60,7 +60,7 @@ interface PpoProgress {
 export async function ppo(job: TrainingJob, reporter: RunReporter, signal: AbortSignal): Promise<boolean> {
   const settings: PpoSettings = { ...defaultPpoSettings, ...job.settings };
   const { threads, outputDir: folder } = job;
-  const base = openBaseModel(job.model, job);
+  const base = await openBaseModel(job.model, job);
   const { architecture } = base;
 
   const { replies, discarded } = readSnapshot(job.snapshot, {

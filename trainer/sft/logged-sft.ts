@@ -31,7 +31,7 @@ const fewestExamples = 4;
 export async function loggedSft(job: TrainingJob, reporter: RunReporter, signal: AbortSignal): Promise<boolean> {
   const { epochs, learningRate, maxGradientNorm, seed, rank, alpha } = { ...defaults, ...job.settings };
   const settings = { ...defaults, epochs, learningRate, maxGradientNorm, seed };
-  const base = openBaseModel(job.model, job);
+  const base = await openBaseModel(job.model, job);
   const { architecture } = base;
   const tokenizer = loadTokenizer(job.model, architecture.vocabularySize);
   const { train, validation, discarded } = loggedExamples(readExchanges(job.snapshot), tokenizer, architecture);

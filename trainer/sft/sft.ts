@@ -31,7 +31,7 @@ export interface SftOptions extends FineTuneSettings {
 export async function sft(options: SftOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
   const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
-  const base = openBaseModel(modelDir, { quantization });
+  const base = await openBaseModel(modelDir, { quantization });
   return fineTune({
     ...options,
     base,
