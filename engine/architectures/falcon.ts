@@ -4,7 +4,7 @@
  */
 import * as ops from "../graph/ops.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitInterleaved } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -89,13 +89,12 @@ export function falcon(config: FalconConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];
       const rotate = rotation(positions, contextLength, config.rope);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], tokens);
       const present = layers.map(({ queryKeyValue, dense, up, down }, layer) => {
         const at = `transformer.h.${layer}`;
         const normed = layerNorm(context, `${at}.${attentionNorm}`, hidden, epsilon);
@@ -112,6 +111,6 @@ export function falcon(config: FalconConfig): Architecture {
       return { hidden: layerNorm(context, "transformer.ln_f", hidden, epsilon), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

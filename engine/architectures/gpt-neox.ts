@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitInterleaved } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -76,16 +76,15 @@ export function gptNeox(config: GptNeoxConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
     // Older files keep the causal mask, and the head of tied embeddings.
-    redundantTensors: /\.attention\.(bias|masked_bias)$|^embed_out\.weight$/,
+    ignored: /\.attention\.(bias|masked_bias)$|^embed_out\.weight$/,
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];
       const rotate = rotation(positions, contextLength, config.rope);
       const norm = (x: Tensor, name: string) => layerNorm(context, name, x, config.layerNormEpsilon);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], tokens);
       const present = layers.map(({ queryKeyValue, dense, up, down }, layer) => {
         const at = `gpt_neox.layers.${layer}`;
         const fused = linear(context, queryKeyValue, norm(hidden, `${at}.input_layernorm`));
@@ -102,6 +101,6 @@ export function gptNeox(config: GptNeoxConfig): Architecture {
       return { hidden: norm(hidden, "gpt_neox.final_layer_norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, linearParameters } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, linearParameters, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import type { RopeScaling } from "./rotary-frequencies.ts";
 import { rotation } from "./rotary-tables.ts";
@@ -98,7 +98,6 @@ export function llama(config: LlamaConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, inputs) {
       const activate = activations[config.activation ?? "silu"];
@@ -108,7 +107,7 @@ export function llama(config: LlamaConfig): Architecture {
       const norm = (x: Tensor, name: string, size = hiddenSize) =>
         ops.rmsNorm(x, context.weight(`${name}.weight`, [size]), config.rmsNormEpsilon);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), inputs.tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], inputs.tokens);
       const present = layers.map(({ q, k, v, o, gate, up, down }, layer) => {
         const at = `model.layers.${layer}`;
         const attended = norm(hidden, `${at}.input_layernorm`);
@@ -131,6 +130,6 @@ export function llama(config: LlamaConfig): Architecture {
       return { hidden: norm(hidden, "model.norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

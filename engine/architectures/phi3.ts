@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitStacked } from "./fused-projection.ts";
 import { parameterList } from "./parameter-list.ts";
@@ -80,7 +80,6 @@ export function phi3(config: Phi3Config): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, inputs) {
       const activate = activations[config.activation];
@@ -89,7 +88,7 @@ export function phi3(config: Phi3Config): Architecture {
       const norm = (x: Tensor, name: string) =>
         ops.rmsNorm(x, context.weight(`${name}.weight`, [hiddenSize]), config.rmsNormEpsilon);
 
-      let hidden = ops.gatherRows(context.weight(`${embedding}.weight`, [vocabularySize, hiddenSize]), inputs.tokens);
+      let hidden = lookUp(context, `${embedding}.weight`, [vocabularySize, hiddenSize], inputs.tokens);
       const present = layers.map(({ queryKeyValue, output, gateUp, down }, layer) => {
         const at = `model.layers.${layer}`;
         const fused = linear(context, queryKeyValue, norm(hidden, `${at}.input_layernorm`));
@@ -107,6 +106,6 @@ export function phi3(config: Phi3Config): Architecture {
       return { hidden: norm(hidden, "model.norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }
