@@ -62,10 +62,8 @@ export interface Architecture {
   readonly parameters: ReadonlyMap<string, readonly number[]>;
   /** The linear layers that an adapter may target. */
   readonly linearModules: readonly LinearModule[];
-  /** What turns hidden states into logits; its weight may be the embedding's. No adapter targets it. */
-  readonly headModule: LinearModule;
-  /** Tensors that checkpoint files may hold although they say nothing new, such as masks. */
-  readonly redundantTensors?: RegExp;
+  /** Tensors that a checkpoint may hold besides, such as masks and heads that are not used; matched anywhere in a name. */
+  readonly ignored?: RegExp;
   trunk(context: ParameterContext, inputs: TrunkInputs): TrunkOutputs;
   /** hidden [..., hidden] -> logits [..., vocabulary]. */
   head(context: ParameterContext, hidden: Tensor): Tensor;
@@ -77,27 +75,24 @@ export function linearParameters({ name, inputSize, outputSize, bias, transposed
   return bias ? [weight, [`${name}.bias`, [outputSize]] as const] : [weight];
 }
 
-/** x W^T + b: what is frozen of a linear layer. */
-function baseProduct(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
-  const { name, inputSize, outputSize, bias, transposed } = module;
-  const float = () => {
-    const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
-    return ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
-  };
-  const product = context.project?.(module, x) ?? float();
-  return bias ? ops.add(product, context.weight(`${name}.bias`, [outputSize])) : product;
+/** x W^T. */
+function matrixProduct(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const { name, inputSize, outputSize, transposed } = module;
+  const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
+  return ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
+}
+
+/** x W^T + b: what is frozen of a linear layer, and all there is of the head, which no adapter targets. */
+export function project(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = context.project?.(module, x) ?? matrixProduct(context, module, x);
+  return module.bias ? ops.add(product, context.weight(`${module.name}.bias`, [module.outputSize])) : product;
 }
 
 /** x W^T + b (+ the adapter's part). */
 export function linear(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
-  const product = baseProduct(context, module, x);
+  const product = project(context, module, x);
   const addition = context.adapt?.(module.name, x, module.inputSize, module.outputSize) ?? null;
   return addition === null ? product : ops.add(product, addition);
-}
-
-/** hidden [..., hidden] -> logits [..., vocabulary]: a linear layer that no adapter targets. */
-export function headProduct(context: ParameterContext, module: LinearModule, hidden: Tensor): Tensor {
-  return baseProduct(context, module, hidden);
 }
 
 /** Rows of the table `name` [rows, width] at indices. */

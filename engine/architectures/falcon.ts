@@ -4,7 +4,7 @@
  */
 import * as ops from "../graph/ops.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitInterleaved } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -89,7 +89,6 @@ export function falcon(config: FalconConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];
@@ -112,6 +111,6 @@ export function falcon(config: FalconConfig): Architecture {
       return { hidden: layerNorm(context, "transformer.ln_f", hidden, epsilon), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

@@ -6,7 +6,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import { parameterList } from "./parameter-list.ts";
 import { type RotaryConfig, rotation } from "./rotary-tables.ts";
@@ -102,7 +102,6 @@ export function gemma(config: GemmaConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, inputs) {
       const activate = activations[config.activation];
@@ -142,7 +141,7 @@ export function gemma(config: GemmaConfig): Architecture {
     },
 
     head(context, hidden) {
-      const logits = headProduct(context, headModule, hidden);
+      const logits = project(context, headModule, hidden);
       const cap = config.logitCap;
       return cap === undefined ? logits : ops.scale(ops.tanh(ops.scale(logits, 1 / cap)), cap);
     },

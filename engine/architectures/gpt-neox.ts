@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitInterleaved } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -76,9 +76,8 @@ export function gptNeox(config: GptNeoxConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
     // Older files keep the causal mask, and the head of tied embeddings.
-    redundantTensors: /\.attention\.(bias|masked_bias)$|^embed_out\.weight$/,
+    ignored: /\.attention\.(bias|masked_bias)$|^embed_out\.weight$/,
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];
@@ -102,6 +101,6 @@ export function gptNeox(config: GptNeoxConfig): Architecture {
       return { hidden: norm(hidden, "gpt_neox.final_layer_norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

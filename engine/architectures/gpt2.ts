@@ -1,7 +1,7 @@
 /** GPT-2 (Radford et al. 2019), as DialoGPT has it: LayerNorm, learned positions, weights stored [input, output]. */
 import * as ops from "../graph/ops.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitStacked } from "./fused-projection.ts";
 import { layerNorm } from "./layer-norm.ts";
@@ -74,14 +74,14 @@ export function gpt2(config: Gpt2Config): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
     // Older files keep the causal mask.
-    redundantTensors: /\.attn\.(bias|masked_bias)$/,
+    ignored: /\.attn\.(bias|masked_bias)$/,
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];
       const words = lookUp(context, `${tokenEmbedding}.weight`, [vocabularySize, hiddenSize], tokens);
       const places = lookUp(context, `${positionEmbedding}.weight`, [contextLength, hiddenSize], positions);
+
       let hidden = ops.add(words, places);
       const present = layers.map(({ attention, projection, up, down }, layer) => {
         const at = `transformer.h.${layer}`;
@@ -98,6 +98,6 @@ export function gpt2(config: Gpt2Config): Architecture {
       return { hidden: layerNorm(context, "transformer.ln_f", hidden, epsilon), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, linearParameters, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, linearParameters, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "./attention.ts";
 import type { RopeScaling } from "./rotary-frequencies.ts";
 import { rotation } from "./rotary-tables.ts";
@@ -98,7 +98,6 @@ export function llama(config: LlamaConfig): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, inputs) {
       const activate = activations[config.activation ?? "silu"];
@@ -131,6 +130,6 @@ export function llama(config: LlamaConfig): Architecture {
       return { hidden: norm(hidden, "model.norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

@@ -5,7 +5,7 @@
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { type Activation, activations } from "./activations.ts";
-import { type Architecture, headProduct, type LinearModule, linear, lookUp } from "./architecture.ts";
+import { type Architecture, type LinearModule, linear, lookUp, project } from "./architecture.ts";
 import { groupedAttention, mergeHeads } from "./attention.ts";
 import { splitStacked } from "./fused-projection.ts";
 import { parameterList } from "./parameter-list.ts";
@@ -80,7 +80,6 @@ export function phi3(config: Phi3Config): Architecture {
     contextLength,
     parameters,
     linearModules,
-    headModule,
 
     trunk(context, inputs) {
       const activate = activations[config.activation];
@@ -107,6 +106,6 @@ export function phi3(config: Phi3Config): Architecture {
       return { hidden: norm(hidden, "model.norm"), present };
     },
 
-    head: (context, hidden) => headProduct(context, headModule, hidden),
+    head: (context, hidden) => project(context, headModule, hidden),
   };
 }

@@ -37,7 +37,7 @@ export function checkTensors(file: SafetensorsFile, architecture: Architecture):
     architecture.parameters.has(name) ||
     name === "lm_head.weight" ||
     name.endsWith(".rotary_emb.inv_freq") ||
-    architecture.redundantTensors?.test(name);
+    architecture.ignored?.test(name);
   const extra = [...file.tensors.keys()].find((name) => !known(name));
   if (extra !== undefined) throw new CheckpointError(`${path}: tensor ${extra} belongs to no ${architecture.name}`);
   return parameters;

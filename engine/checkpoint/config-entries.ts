@@ -52,7 +52,9 @@ export function configEntries(path: string, config: Readonly<Record<string, unkn
     },
     real(key, fallback) {
       const value = get(key) ?? fallback;
-      return typeof value === "number" && value > 0 ? value : wrong(key, "a positive number", value);
+      // JSON has no infinity, but 1e999 is read as one.
+      const isPositive = typeof value === "number" && value > 0 && Number.isFinite(value);
+      return isPositive ? value : wrong(key, "a positive number", value);
     },
     flag(key, fallback) {
       const value = get(key) ?? fallback;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import { CheckpointError } from "../types.ts";
 import { readArchitecture } from "./config.ts";
@@ -217,6 +218,40 @@ describe("readArchitecture", () => {
   it.each(published)("counts the weights of %s", (_name, config, weights) => {
     const sizes = [...read(config).parameters.values()].map((shape) => shape.reduce((a, b) => a * b, 1));
     expect(sizes.reduce((a, b) => a + b, 0)).toBe(weights);
+  });
+
+  it("whatever values the entries take: an architecture or a CheckpointError, at once", () => {
+    const sections = ["rope_scaling", "rope_parameters", "layer_types", "head_dim", "num_kv_heads", "no_rope_layers"];
+    const kinds = ["linear", "dynamic", "llama3", "yarn", "longrope", "su"];
+    const rope = fc.record(
+      {
+        rope_type: fc.constantFrom(...kinds),
+        factor: fc.oneof(fc.double(), fc.constantFrom(0, 1, 4)),
+        low_freq_factor: fc.constantFrom(1, 4),
+        high_freq_factor: fc.constantFrom(1, 4),
+        original_max_position_embeddings: fc.constantFrom(0, 1, 8, 1e9),
+        rope_theta: fc.constantFrom(1, 10_000, 1e300),
+        short_factor: fc.constantFrom([], [1], Array(48).fill(1), Array(48).fill(1e-320)),
+        mscale: fc.constantFrom(0, 1, null),
+        mscale_all_dim: fc.constantFrom(0, 1e300),
+      },
+      { requiredKeys: ["rope_type"] },
+    );
+    const value = fc.oneof(fc.jsonValue(), fc.nat(), rope, fc.constantFrom(1e9, -1, 0.5, 1, 2, null));
+    const changed = fc.constantFrom(...published.map(([, config]) => config)).chain((config) => {
+      const entry = fc.constantFrom(...Object.keys(config), ...sections).filter((name) => name !== "architectures");
+      return fc.dictionary(entry, value, { minKeys: 1, maxKeys: 3 }).map((changes) => ({ ...config, ...changes }));
+    });
+    fc.assert(
+      fc.property(changed, (config) => {
+        try {
+          expect(read(config).parameters.size).toBeGreaterThan(0);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CheckpointError);
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it("ends the context where scaling by length would change the frequencies of what was read before", () => {

@@ -1,5 +1,5 @@
 /** Rotary positions as config.json has them: `rope_parameters`, or `rope_theta` and `rope_scaling` in older files. */
-import type { RopeScaling } from "../architectures/rotary-frequencies.ts";
+import { type RopeScaling, rotaryFrequencies } from "../architectures/rotary-frequencies.ts";
 import type { ConfigEntries } from "./config-entries.ts";
 
 export interface RopeSettings {
@@ -71,7 +71,17 @@ export function readRope(
     entries.conflict(`${partialKey} ${partial} of a head of ${headSize} leaves ${rotated} dimensions to rotate`);
   }
   const settings: RopeSettings = { theta, rotated, contextLength };
-  if (rope === undefined) return settings;
+  const scaled = rope === undefined ? settings : withScaling(entries, rope, settings);
+  const { frequencies, attention } = rotaryFrequencies(rotated, theta, scaled.scaling);
+  if (!Number.isFinite(attention) || !frequencies.every(Number.isFinite)) {
+    entries.conflict(`rotary positions of theta ${theta} scaled by ${JSON.stringify(scaled.scaling)} are not finite`);
+  }
+  return scaled;
+}
+
+/** What `rope_type` asks for on top of plain frequencies. */
+function withScaling(entries: ConfigEntries, rope: ConfigEntries, settings: RopeSettings): RopeSettings {
+  const { rotated, contextLength } = settings;
 
   const typeKey = rope.get("rope_type") == null ? "type" : "rope_type";
   const original = () =>
