@@ -33,7 +33,8 @@ export function readDecoding(path: string, decoder: unknown): Decoding {
   };
   const steps = flatten(decoder);
   if (steps.length === 0) throw new CheckpointError(`${path}: has no decoder, so its tokens cannot be made text`);
-  return steps.reduce((known, step) => ({ ...known, ...readStep(path, step, known) }), decoding);
+  for (const step of steps) Object.assign(decoding, readStep(path, step, decoding));
+  return decoding;
 }
 
 function flatten(decoder: unknown): Json[] {
