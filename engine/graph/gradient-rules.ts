@@ -42,6 +42,27 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
   sigmoid: (g, _inputs, _attributes, y) => [ops.mul(g, ops.mul(y, ops.sub(ops.scalar(1), y)))],
   // d tanh x = (1 - tanh^2 x) dx
   tanh: (g, _inputs, _attributes, y) => [ops.mul(g, ops.sub(ops.scalar(1), ops.mul(y, y)))],
+  // d erf(x) = 2 / sqrt(pi) e^(-x^2) dx
+  erf: (g, inputs) => {
+    const x = operand(inputs, 0);
+    return [ops.mul(g, ops.scale(ops.exp(ops.neg(ops.mul(x, x))), 2 / Math.sqrt(Math.PI)))];
+  },
+  // d x P(x) = (P(x) + x P'(x)) dx, P the normal distribution function or (1 + tanh(u)) / 2 with u = c (x + a x^3)
+  gelu: (g, inputs, { approximate }) => {
+    const x = operand(inputs, 0);
+    const one = ops.scalar(1);
+    const square = ops.mul(x, x);
+    if (approximate === "none") {
+      const distribution = ops.scale(ops.add(one, ops.erf(ops.scale(x, Math.SQRT1_2))), 0.5);
+      const density = ops.scale(ops.exp(ops.scale(square, -0.5)), 1 / Math.sqrt(2 * Math.PI));
+      return [ops.mul(g, ops.add(distribution, ops.mul(x, density)))];
+    }
+    const [a, c] = [0.044715, Math.sqrt(2 / Math.PI)];
+    const t = ops.tanh(ops.scale(ops.mul(x, ops.add(one, ops.scale(square, a))), c));
+    const slope = ops.scale(ops.add(one, ops.scale(square, 3 * a)), 0.5 * c);
+    const density = ops.mul(ops.sub(one, ops.mul(t, t)), slope);
+    return [ops.mul(g, ops.add(ops.scale(ops.add(one, t), 0.5), ops.mul(x, density)))];
+  },
   // d(a + b) = da + db
   add: (g) => [g, g],
   // d(a - b) = da - db
@@ -132,6 +153,20 @@ export const gradientRules: { [K in OpName]: GradientRule<K> } = {
     const normalized = ops.mul(x, r);
     const along = mean(ops.mul(weighted, normalized));
     return [ops.mul(r, ops.sub(weighted, ops.mul(normalized, along))), ops.mul(g, normalized)];
+  },
+  // y = n w + b, n = (x - mean(x)) r, r = (variance(x) + e)^(-1/2), h = g w:
+  // gx = r (h - mean(h) - n mean(h n)), gw = sum over rows of g n, gb = sum over rows of g
+  layerNorm: (g, inputs, { epsilon }) => {
+    const [x, gain] = [operand(inputs, 0), operand(inputs, 1)];
+    const size = x.shape.at(-1);
+    if (typeof size !== "number") throw new Error("no gradient through layerNorm over an axis of unknown size");
+    const mean = (t: Tensor) => ops.scale(ops.reduceSum(t, [-1], true), 1 / size);
+    const centered = ops.sub(x, mean(x));
+    const r = ops.reciprocal(ops.sqrt(ops.add(mean(ops.mul(centered, centered)), ops.scalar(epsilon))));
+    const normalized = ops.mul(centered, r);
+    const weighted = ops.mul(g, gain);
+    const along = ops.add(mean(weighted), ops.mul(normalized, mean(ops.mul(weighted, normalized))));
+    return [ops.mul(r, ops.sub(weighted, along)), ops.mul(g, normalized), g];
   },
   // A rotation's transpose is the rotation by the negative angle.
   rotary: (g, inputs) => {

@@ -54,6 +54,8 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   reciprocal: plain("Reciprocal"),
   sigmoid: plain("Sigmoid"),
   tanh: plain("Tanh"),
+  erf: plain("Erf"),
+  gelu: (emitter, names, { approximate }) => emitter.node("Gelu", names, { approximate }),
   add: plain("Add"),
   sub: plain("Sub"),
   mul: plain("Mul"),
@@ -86,6 +88,8 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   logSoftmax: plain("LogSoftmax", { axis: -1 }),
   rmsNorm: (emitter, names, { epsilon }) =>
     emitter.node("SimplifiedLayerNormalization", names, { axis: -1, epsilon: { float: epsilon }, stash_type: 1 }),
+  layerNorm: (emitter, names, { epsilon }) =>
+    emitter.node("LayerNormalization", names, { axis: -1, epsilon: { float: epsilon } }),
   rotary: (emitter, names) => emitter.node("RotaryEmbedding", names, { interleaved: 0 }, "com.microsoft"),
   gatherRows: plain("Gather", { axis: 0 }),
   // Not ScatterND: the runtime spreads its updates over threads without a lock, and repeated rows lose some.

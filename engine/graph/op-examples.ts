@@ -114,6 +114,11 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
   reciprocal: unary(ops.reciprocal, positive),
   sigmoid: unary(ops.sigmoid),
   tanh: unary(ops.tanh),
+  erf: unary(ops.erf),
+  gelu: [
+    { title: "exact", operands: [float([2, 3], 1)], build: (x) => ops.gelu(x, "none") },
+    { title: "by tanh", operands: [float([2, 3], 2)], build: (x) => ops.gelu(x, "tanh") },
+  ],
   add: binary(ops.add),
   sub: binary(ops.sub),
   mul: binary(ops.mul),
@@ -198,6 +203,18 @@ export const opExamples: { [K in OpName]: readonly OpExample[] } = {
       title: "with a large epsilon",
       operands: [float([2, 2, 3], 3), float([3], 4)],
       build: (x, w) => ops.rmsNorm(x, w, 1),
+    },
+  ],
+  layerNorm: [
+    {
+      title: "of rows",
+      operands: [float([2, 4], 1), float([4], 2), float([4], 3)],
+      build: (x, w, b) => ops.layerNorm(x, w, b, 1e-5),
+    },
+    {
+      title: "with a large epsilon",
+      operands: [float([2, 2, 3], 4), float([3], 5), float([3], 6)],
+      build: (x, w, b) => ops.layerNorm(x, w, b, 1),
     },
   ],
   rotary: [

@@ -19,6 +19,8 @@ export interface OpAttributes {
   reciprocal: None;
   sigmoid: None;
   tanh: None;
+  erf: None;
+  gelu: { approximate: "none" | "tanh" };
   add: None;
   sub: None;
   mul: None;
@@ -37,6 +39,7 @@ export interface OpAttributes {
   softmax: None;
   logSoftmax: None;
   rmsNorm: { epsilon: number };
+  layerNorm: { epsilon: number };
   rotary: None;
   gatherRows: None;
   scatterAddRows: None;

@@ -33,6 +33,9 @@ export const sqrt = (x: Tensor) => node("sqrt", [x], {});
 export const reciprocal = (x: Tensor) => node("reciprocal", [x], {});
 export const sigmoid = (x: Tensor) => node("sigmoid", [x], {});
 export const tanh = (x: Tensor) => node("tanh", [x], {});
+export const erf = (x: Tensor) => node("erf", [x], {});
+/** x P(N(0, 1) <= x), exactly or by a hyperbolic tangent (Hendrycks & Gimpel 2016). */
+export const gelu = (x: Tensor, approximate: "none" | "tanh") => node("gelu", [x], { approximate });
 
 export const add = (a: Tensor, b: Tensor) => node("add", [a, b], {});
 export const sub = (a: Tensor, b: Tensor) => node("sub", [a, b], {});
@@ -80,6 +83,9 @@ export const logSoftmax = (x: Tensor) => node("logSoftmax", [x], {});
 
 /** x / sqrt(mean(x^2) + epsilon) * weight over the last axis (Zhang & Sennrich 2019). */
 export const rmsNorm = (x: Tensor, gain: Tensor, epsilon: number) => node("rmsNorm", [x, gain], { epsilon });
+/** (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias over the last axis (Ba et al. 2016). */
+export const layerNorm = (x: Tensor, gain: Tensor, bias: Tensor, epsilon: number) =>
+  node("layerNorm", [x, gain, bias], { epsilon });
 
 /**
  * Rotary position embedding of x [batch, heads, time, d] in the half-split layout of Llama (Su et al. 2021).

@@ -71,6 +71,11 @@ describe("refusals name the op, the shapes and what was wrong", () => {
     ["a condition that is no bool", () => ops.where(x(2), x(2), x(2)), "the condition must be bool, not float32"],
     ["a norm of another size", () => ops.rmsNorm(x(2, 3), x(4), 1e-5), "the weight must have shape [3], not [4]"],
     [
+      "a shift of another size",
+      () => ops.layerNorm(x(2, 3), x(3), x(2), 1e-5),
+      "the bias must have shape [3], not [2]",
+    ],
+    [
       "rotation without heads",
       () => ops.rotary(x(2, 3, 4), ids(2, 3), x(9, 2), x(9, 2)),
       "rotary takes [batch, heads, time, even d]",

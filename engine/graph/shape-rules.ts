@@ -75,6 +75,8 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
   reciprocal: real,
   sigmoid: real,
   tanh: real,
+  erf: real,
+  gelu: real,
   add: elementwise,
   sub: elementwise,
   mul: elementwise,
@@ -156,6 +158,13 @@ export const shapeRules: { [K in OpName]: ShapeRule<K> } = {
     const [x, weight] = [operand(inputs, 0), operand(inputs, 1)];
     demand("the operand", x, "float32");
     demand("the weight", weight, "float32", x.shape.slice(-1));
+    return { shape: x.shape, type: x.type };
+  },
+  layerNorm: (inputs) => {
+    const [x, weight, bias] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
+    demand("the operand", x, "float32");
+    demand("the weight", weight, "float32", x.shape.slice(-1));
+    demand("the bias", bias, "float32", x.shape.slice(-1));
     return { shape: x.shape, type: x.type };
   },
   rotary: (inputs) => {
