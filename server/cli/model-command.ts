@@ -2,6 +2,7 @@ import { basename, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { readConfig } from "../config.ts";
+import { createFetchCommand } from "./model-fetch-command.ts";
 import { printResult } from "./output.ts";
 import { jsonOption } from "./place.ts";
 
@@ -43,7 +44,8 @@ function inspect(folder: string | undefined, options: InspectOptions): void {
 
 export function createModelCommand(): Command {
   return new Command("model")
-    .description("look at base models")
+    .description("fetch and look at base models")
+    .addCommand(createFetchCommand())
     .addCommand(
       new Command("inspect")
         .description("check a checkpoint folder and say what it holds")
