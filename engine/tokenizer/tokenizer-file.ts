@@ -30,6 +30,11 @@ export interface TokenizerFile {
   encode(text: string, begins?: boolean): number[];
   /** Tokens of a text as the model wants to be given it, between its own marks such as [CLS] and [SEP]. */
   encodeMarked(text: string): number[];
+  /**
+   * The same in windows of at most `longest` tokens, each between the marks, that share `overlap` tokens of the text
+   * with the one before; at least one, also for a text without tokens.
+   */
+  encodeWindows(text: string, longest: number, overlap: number): number[][];
 }
 
 /** @throws CheckpointError naming the file */
@@ -146,11 +151,22 @@ export function readTokenizerFile(folder: string, vocabularySize: number): Token
     });
   };
   const [before, after] = marksAround(whole);
-  return { path, kind: decoding.kind, config, control, bytes, encode, encodeMarked };
-
-  function encodeMarked(text: string): number[] {
-    return [...before, ...encode(text), ...after];
-  }
+  return {
+    path,
+    kind: decoding.kind,
+    config,
+    control,
+    bytes,
+    encode,
+    encodeMarked: (text) => [...before, ...encode(text), ...after],
+    encodeWindows(text, longest, overlap) {
+      const ids = encode(text);
+      const room = Math.max(1, longest - before.length - after.length);
+      const step = Math.max(1, room - overlap);
+      const count = 1 + Math.ceil(Math.max(0, ids.length - room) / step);
+      return Array.from({ length: count }, (_, i) => [...before, ...ids.slice(i * step, i * step + room), ...after]);
+    },
+  };
 }
 
 /** Ids of <0x00> to <0xFF> for a unigram model that falls back to bytes, which the package does for BPE alone. */
