@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeSafetensors, openSafetensors, readTensor } from "../checkpoint/safetensors.ts";
 import { CheckpointError } from "../types.ts";
-import { createEncoder } from "./encoder.ts";
+import { openEncoder } from "./encoder.ts";
 import { readEncoderDescription } from "./encoder-config.ts";
 
 const fixtures = join(import.meta.dirname, "../../test/fixtures/encoders");
@@ -34,7 +34,7 @@ const embedders = ["bert-embedding", "distilbert-embedding"];
 describe.each(classifiers)("%s", (name) => {
   it("gives the logits of transformers, for a padded batch and for each text alone", async () => {
     const { texts, logits } = referenceOf(name);
-    const encoder = await createEncoder({ folder: join(fixtures, name) });
+    const encoder = await openEncoder({ folder: join(fixtures, name) });
     const together = await encoder.classify(texts);
     for (const [i, text] of texts.entries()) {
       const [alone] = await encoder.classify([text]);
@@ -50,7 +50,7 @@ describe.each(classifiers)("%s", (name) => {
 describe.each(embedders)("%s", (name) => {
   it("gives the mean of transformers' hidden states, padding left out", async () => {
     const { texts, means } = referenceOf(name);
-    const encoder = await createEncoder({ folder: join(fixtures, name), batch: 3 });
+    const encoder = await openEncoder({ folder: join(fixtures, name), batch: 3 });
     const embedded = await encoder.embed(texts);
     for (const [i, mean] of means.entries()) expect(difference(embedded[i] ?? [], mean)).toBeLessThan(1e-4);
     const [unit] = await encoder.embed(texts.slice(0, 1), { normalize: true });
@@ -69,30 +69,30 @@ describe.each(embedders)("%s", (name) => {
 describe("probabilities", () => {
   it("are of each label alone where several may hold", async () => {
     const name = "bert-multi-label";
-    const encoder = await createEncoder({ folder: join(fixtures, name) });
+    const encoder = await openEncoder({ folder: join(fixtures, name) });
     const { texts, logits } = referenceOf(name);
     const [[first] = []] = await encoder.classify(texts.slice(0, 1));
     const expected = (logits[0] ?? []).map((logit) => 1 / (1 + Math.exp(-logit)));
     expect(difference(first?.probabilities ?? [], expected)).toBeLessThan(1e-5);
-    expect(encoder.labels).toEqual(["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]);
+    expect(encoder.info.labels).toEqual(["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]);
     await encoder.dispose();
   });
 
   it("share one among labels that exclude each other", async () => {
     const name = "roberta-hate";
-    const encoder = await createEncoder({ folder: join(fixtures, name) });
+    const encoder = await openEncoder({ folder: join(fixtures, name) });
     const { texts, logits } = referenceOf(name);
     const [[first] = []] = await encoder.classify(texts.slice(0, 1));
     const [no = 0, yes = 0] = logits[0] ?? [];
     expect(first?.probabilities[1]).toBeCloseTo(1 / (1 + Math.exp(no - yes)), 5);
-    expect(encoder.labels).toEqual(["nothate", "hate"]);
+    expect(encoder.info.labels).toEqual(["nothate", "hate"]);
     await encoder.dispose();
   });
 });
 
 describe("a text longer than the context", () => {
   it("is read to its end in windows", async () => {
-    const encoder = await createEncoder({ folder: join(fixtures, "bert-multi-label") });
+    const encoder = await openEncoder({ folder: join(fixtures, "bert-multi-label") });
     // 48 positions, 46 without [CLS] and [SEP]; windows begin 34 tokens apart: 46, 80, 114 tokens are reached.
     const [windows] = await encoder.classify([`${"the ".repeat(99)}people`]);
     expect(windows).toHaveLength(3);
@@ -124,7 +124,7 @@ describe("folders", () => {
     writeFileSync(join(folder, "model.safetensors"), encodeSafetensors(tensors, "F32"));
     configure({ architectures: ["BertForMaskedLM"] });
     const { texts, means } = referenceOf("bert-embedding");
-    const encoder = await createEncoder({ folder });
+    const encoder = await openEncoder({ folder });
     const [first] = await encoder.embed(texts.slice(0, 1));
     expect(difference(first ?? [], means[0] ?? [])).toBeLessThan(1e-4);
     await encoder.dispose();
@@ -150,7 +150,7 @@ describe("folders", () => {
     [{ num_hidden_layers: 3 }, "tensor bert.encoder.layer.2.attention.self.query.weight is missing"],
   ])("that ask for %j are refused by name", async (changes, message) => {
     configure(changes);
-    const refused: unknown = await createEncoder({ folder }).catch((error: unknown) => error);
+    const refused: unknown = await openEncoder({ folder }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(CheckpointError);
     expect((refused as Error).message).toContain(folder);
     expect((refused as Error).message).toContain(message);

@@ -23,7 +23,7 @@ export interface Classification {
   probabilities: Float32Array;
 }
 
-export interface Encoder {
+export interface EncoderInfo {
   /** Folder name of the checkpoint. */
   readonly id: string;
   readonly architecture: string;
@@ -34,6 +34,10 @@ export interface Encoder {
   /** Names of the classes; empty for an encoder without a classification head. */
   readonly labels: readonly string[];
   readonly multiLabel: boolean;
+}
+
+export interface Encoder {
+  readonly info: EncoderInfo;
   /**
    * For each text one classification a window: a text longer than the context is cut into windows that overlap by a
    * quarter, as what matters may stand at its end. @throws Error for an encoder without labels
@@ -48,8 +52,11 @@ export interface Encoder {
   dispose(): Promise<void>;
 }
 
-/** @throws CheckpointError naming the file and what is wrong with it */
-export async function createEncoder({ folder, threads = 1, batch = 16 }: EncoderOptions): Promise<Encoder> {
+/**
+ * On the calling thread, which its runs block: see `createEncoder` for one that does not.
+ * @throws CheckpointError naming the file and what is wrong with it
+ */
+export async function openEncoder({ folder, threads = 1, batch = 16 }: EncoderOptions): Promise<Encoder> {
   const { config, labels, multiLabel, pooling, normalize, contextLength } = readEncoderDescription(folder);
   const architecture = encoderArchitecture(config);
   const tokenizer = readTokenizerFile(folder, config.vocabularySize);
@@ -85,13 +92,15 @@ export async function createEncoder({ folder, threads = 1, batch = 16 }: Encoder
   }
 
   return {
-    id: basename(folder),
-    architecture: config.name,
-    parameters: opened.parameters,
-    sha256: opened.sha256(),
-    contextLength,
-    labels,
-    multiLabel,
+    info: {
+      id: basename(folder),
+      architecture: config.name,
+      parameters: opened.parameters,
+      sha256: opened.sha256(),
+      contextLength,
+      labels,
+      multiLabel,
+    },
     async classify(texts) {
       if (labels.length === 0) throw new Error(`${folder}: ${config.name} has no classification head`);
       const windows = texts.map((text) => tokenizer.encodeWindows(text, contextLength, Math.floor(contextLength / 4)));
