@@ -6,7 +6,7 @@
 import * as ops from "../../graph/ops.ts";
 import type { Shape } from "../../graph/shape.ts";
 import type { Tensor } from "../../graph/tensor.ts";
-import { linear, type ParameterContext, type ParameterLayout } from "../architecture.ts";
+import type { ParameterContext, ParameterLayout } from "../architecture.ts";
 import { groupedAttention, mergeHeads, splitHeads } from "../attention.ts";
 import { type EncoderFamily, encoderAliases, families, type LayerNames, unusedHeads } from "./families.ts";
 
@@ -88,7 +88,7 @@ function parameterShapes(config: EncoderConfig, layers: readonly LayerNames[]): 
 }
 
 export function encoderArchitecture(config: EncoderConfig): EncoderArchitecture {
-  const { family, hiddenSize, intermediateSize, heads } = config;
+  const { family, hiddenSize, heads } = config;
   const { prefix, tokenTypes } = families[family];
   const layers = Array.from({ length: config.layers }, (_, index) => families[family].layer(index));
   const parameters = parameterShapes(config, layers);
@@ -101,8 +101,8 @@ export function encoderArchitecture(config: EncoderConfig): EncoderArchitecture 
   const weight = (context: ParameterContext, name: string) => context.weight(name, parameters.get(name) as Shape);
   const norm = (context: ParameterContext, x: Tensor, name: string) =>
     ops.layerNorm(x, weight(context, `${name}.weight`), weight(context, `${name}.bias`), config.epsilon);
-  const apply = (context: ParameterContext, x: Tensor, name: string, inputSize: number, outputSize: number) =>
-    ops.add(linear(context, name, x, inputSize, outputSize), weight(context, `${name}.bias`));
+  const apply = (context: ParameterContext, x: Tensor, name: string) =>
+    ops.add(ops.matmul(x, ops.transposeLast(weight(context, `${name}.weight`))), weight(context, `${name}.bias`));
 
   return {
     name: config.name,
@@ -120,13 +120,12 @@ export function encoderArchitecture(config: EncoderConfig): EncoderArchitecture 
       const embedded = segment === null ? placed : ops.add(placed, segment);
       let hidden = norm(context, embedded, `${prefix}embeddings.LayerNorm`);
       for (const names of layers) {
-        const project = (name: string) =>
-          splitHeads(apply(context, hidden, name, hiddenSize, hiddenSize), heads, hiddenSize / heads);
+        const project = (name: string) => splitHeads(apply(context, hidden, name), heads, hiddenSize / heads);
         const mixed = groupedAttention(project(names.query), project(names.key), project(names.value), attentionBias);
-        const attended = apply(context, mergeHeads(mixed), names.mixed, hiddenSize, hiddenSize);
+        const attended = apply(context, mergeHeads(mixed), names.mixed);
         hidden = norm(context, ops.add(hidden, attended), names.attentionNorm);
-        const wide = activations[config.activation](apply(context, hidden, names.widen, hiddenSize, intermediateSize));
-        const narrow = apply(context, wide, names.narrow, intermediateSize, hiddenSize);
+        const wide = activations[config.activation](apply(context, hidden, names.widen));
+        const narrow = apply(context, wide, names.narrow);
         hidden = norm(context, ops.add(hidden, narrow), names.outputNorm);
       }
       return hidden;
@@ -136,9 +135,9 @@ export function encoderArchitecture(config: EncoderConfig): EncoderArchitecture 
       const [first, last] = headSizes(config);
       if (first === undefined || last === undefined) throw new Error(`${config.name} has no classification head`);
       const start = ops.reshape(ops.slice(hidden, 1, 0, 1), ["batch", hiddenSize]);
-      const inner = apply(context, start, ...first);
+      const inner = apply(context, start, first[0]);
       const bent = family === "distilbert" ? activations.relu(inner) : ops.tanh(inner);
-      return apply(context, bent, ...last);
+      return apply(context, bent, last[0]);
     },
   };
 }
