@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "../engine/architectures/architecture.ts";
-import { freshAdapter, type LoraAdapter } from "../engine/lora/adapter.ts";
+import { everyTarget, freshAdapter, type LoraAdapter } from "../engine/lora/adapter.ts";
 import { readPeftAdapter } from "../engine/lora/peft.ts";
 import type { PpoSettings, TrainingJob } from "./contract.ts";
 import { seededRandom } from "./pretrain/shuffle.ts";
@@ -11,11 +11,8 @@ import { TrainerError } from "./trainer-error.ts";
 
 type Start = Pick<TrainingJob, "parentAdapter">;
 
-/** Every linear layer of a Llama block, when no parent adapter decides. */
-const targetModules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
-
 /**
- * The adapter that a run continues, or a fresh one that changes nothing yet.
+ * The adapter that a run continues, or a fresh one on every linear layer that changes nothing yet.
  *
  * @throws TrainerError `wrong_parent` when its file is not the one that the job names, CheckpointError when it does not fit
  */
@@ -25,7 +22,8 @@ export function startingAdapter(
   { rank, alpha, seed }: Pick<PpoSettings, "rank" | "alpha" | "seed">,
 ): LoraAdapter {
   if (parentAdapter === null) {
-    return freshAdapter(architecture, { rank, alpha, targetModules, rankStabilized: false }, seededRandom(seed));
+    const shape = { rank, alpha, targetModules: everyTarget(architecture), rankStabilized: false };
+    return freshAdapter(architecture, shape, seededRandom(seed));
   }
   const adapter = readPeftAdapter(parentAdapter.folder, architecture);
   const file = join(parentAdapter.folder, "adapter_model.safetensors");

@@ -11,6 +11,10 @@ export interface ParameterContext {
   weight(name: string, shape: Shape): Tensor;
   /** The adapter's addition to the output of linear layer `module`, or null where it has none. */
   adapt?(module: string, x: Tensor, inputSize: number, outputSize: number): Tensor | null;
+  /** x W^T of a linear layer in place of the float32 product, or null where its weights are not quantized. */
+  project?(module: LinearModule, x: Tensor): Tensor | null;
+  /** Rows of table `name` at indices in place of those of a float32 tensor, or null where it is one. */
+  lookUp?(name: string, indices: Tensor): Tensor | null;
 }
 
 export interface TrunkInputs {
@@ -36,6 +40,10 @@ export interface LinearModule {
   name: string;
   inputSize: number;
   outputSize: number;
+  /** Whether `.bias` [output] is added. Default false. */
+  bias?: boolean;
+  /** Whether the weight is stored [input, output], as GPT-2's are. Default false: [output, input]. */
+  transposed?: boolean;
 }
 
 /** What a checkpoint of an architecture holds. */
@@ -64,18 +72,35 @@ export interface Architecture extends ParameterLayout {
   head(context: ParameterContext, hidden: Tensor): Tensor;
 }
 
-/** x W^T (+ the adapter's part), W [output, input] as PyTorch stores it. */
-export function linear(
-  context: ParameterContext,
-  module: string,
-  x: Tensor,
-  inputSize: number,
-  outputSize: number,
-): Tensor {
-  const weight = context.weight(`${module}.weight`, [outputSize, inputSize]);
-  const product = ops.matmul(x, ops.transposeLast(weight));
-  const addition = context.adapt?.(module, x, inputSize, outputSize) ?? null;
+/** What the checkpoint must hold for a linear module, with shapes. */
+export function linearParameters({ name, inputSize, outputSize, bias, transposed }: LinearModule) {
+  const weight = [`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]] as const;
+  return bias ? [weight, [`${name}.bias`, [outputSize]] as const] : [weight];
+}
+
+/** x W^T. */
+function matrixProduct(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const { name, inputSize, outputSize, transposed } = module;
+  const weight = context.weight(`${name}.weight`, transposed ? [inputSize, outputSize] : [outputSize, inputSize]);
+  return ops.matmul(x, transposed ? weight : ops.transposeLast(weight));
+}
+
+/** x W^T + b: what is frozen of a linear layer, and all there is of the head, which no adapter targets. */
+export function project(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = context.project?.(module, x) ?? matrixProduct(context, module, x);
+  return module.bias ? ops.add(product, context.weight(`${module.name}.bias`, [module.outputSize])) : product;
+}
+
+/** x W^T + b (+ the adapter's part). */
+export function linear(context: ParameterContext, module: LinearModule, x: Tensor): Tensor {
+  const product = project(context, module, x);
+  const addition = context.adapt?.(module.name, x, module.inputSize, module.outputSize) ?? null;
   return addition === null ? product : ops.add(product, addition);
+}
+
+/** Rows of the table `name` [rows, width] at indices. */
+export function lookUp(context: ParameterContext, name: string, shape: Shape, indices: Tensor): Tensor {
+  return context.lookUp?.(name, indices) ?? ops.gatherRows(context.weight(name, shape), indices);
 }
 
 /** Returns the same tensor each time a name is asked for, as tied weights need. */

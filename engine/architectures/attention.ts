@@ -23,6 +23,8 @@ export function mergeHeads(x: Tensor): Tensor {
  * @param queries [batch, heads, time, d]
  * @param keys, values [batch, key/value heads, time, d], and the same of the past
  * @param bias broadcasts to [batch, heads, time, past+time]
+ * @param options.scale instead of 1 / sqrt(d)
+ * @param options.softcap c: scores become c tanh(score / c) before the bias (Gemma 2)
  * @returns [batch, heads, time, d]
  */
 export function groupedAttention(
@@ -31,16 +33,19 @@ export function groupedAttention(
   values: Tensor,
   bias: Tensor,
   past?: { keys: Tensor; values: Tensor },
+  options: { scale?: number; softcap?: number } = {},
 ): Tensor {
   const [batch, heads, time, size] = queries.shape as [Dim, number, Dim, number];
   const shared = keys.shape[1] as number;
   const group = heads / shared;
   const grouped: Shape = [batch, shared, multiplyDims(group, time), size];
-  const scaled = ops.scale(queries, 1 / Math.sqrt(size));
+  const { scale = 1 / Math.sqrt(size), softcap } = options;
+  const scaled = ops.scale(queries, scale / (softcap ?? 1));
   const q = group === 1 ? scaled : ops.reshape(scaled, grouped);
   const against = (k: Tensor) => ops.matmul(q, ops.transposeLast(k));
 
-  const joined = past === undefined ? against(keys) : ops.concat([against(past.keys), against(keys)], -1);
+  const scores = past === undefined ? against(keys) : ops.concat([against(past.keys), against(keys)], -1);
+  const joined = softcap === undefined ? scores : ops.scale(ops.tanh(scores), softcap);
   const width = joined.shape[3] as Dim;
   const byHead = group === 1 ? joined : ops.reshape(joined, [batch, heads, time, width]);
   const perHead = ops.softmax(ops.add(byHead, bias));

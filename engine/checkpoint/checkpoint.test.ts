@@ -85,6 +85,22 @@ describe("readCheckpoint", () => {
     expect(() => open(["h.0.attn.bias"])).toThrow(`${path}: tensor transformer.wte.weight is missing`);
   });
 
+  it("reads GPT-2 as it was first saved, without its prefix and with its masks", () => {
+    const gpt2 = join(import.meta.dirname, "../../test/fixtures/architectures/gpt2");
+    cpSync(gpt2, folder, { recursive: true });
+    const whole = readCheckpoint(gpt2);
+    const file = openSafetensors(join(gpt2, "model.safetensors"));
+    const tensors: Tensors = new Map(
+      [...file.tensors].map(([name, { shape }]) => [
+        name.replace("transformer.", ""),
+        { data: readTensor(file, name), shape },
+      ]),
+    );
+    tensors.set("h.0.attn.bias", { data: new Float32Array(4), shape: [1, 1, 2, 2] });
+    writeFileSync(path, encodeSafetensors(tensors, "F32"));
+    expect([...readCheckpoint(folder).weights]).toEqual([...whole.weights]);
+  });
+
   it("refuses weights that are no floats", () => {
     const json = JSON.stringify({ a: { dtype: "I8", shape: [2], data_offsets: [0, 2] } });
     const length = Buffer.alloc(8);

@@ -27,10 +27,19 @@ export function scalingOf({ rank, alpha, rankStabilized }: LoraShape): number {
   return rankStabilized ? alpha / Math.sqrt(rank) : alpha / rank;
 }
 
+function lastPart({ name }: LinearModule): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}
+
 /** The linear modules of an architecture that a shape targets, in the architecture's order. */
 export function targetedModules(architecture: Architecture, shape: LoraShape): LinearModule[] {
   const wanted = new Set(shape.targetModules);
-  return architecture.linearModules.filter(({ name }) => wanted.has(name.slice(name.lastIndexOf(".") + 1)));
+  return architecture.linearModules.filter((module) => wanted.has(lastPart(module)));
+}
+
+/** Target modules that mean every linear layer, in the architecture's order. */
+export function everyTarget({ linearModules }: Architecture): string[] {
+  return [...new Set(linearModules.map(lastPart))];
 }
 
 /** A fresh adapter as PEFT makes it: A uniform (Kaiming, a = sqrt 5), B zero, so that it changes nothing yet. */

@@ -16,6 +16,7 @@ import { gradients } from "../graph/autodiff.ts";
 import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { createSession, type Feeds, floats } from "../runtime/session.ts";
+import { everyTarget } from "./adapter.ts";
 import { loraFeeds, trainableLora } from "./lora-context.ts";
 import { readPeftAdapter } from "./peft.ts";
 
@@ -80,6 +81,13 @@ for (const name of ["untied/lora", "untied/rslora"] as const) {
     });
   });
 }
+
+describe("everyTarget", () => {
+  it("names each kind of linear layer once", () => {
+    const seven = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    expect(everyTarget(architecture)).toEqual(seven);
+  });
+});
 
 describe("trainableLora", () => {
   it("leaves modules alone that the adapter does not target", () => {

@@ -13,13 +13,15 @@ function tensorName(module: string, matrix: "a" | "b"): string {
   return `${prefix}${module}.lora_${matrix.toUpperCase()}.weight`;
 }
 
-/** Settings that change what an adapter computes or which tensors it has, none of which is built here. */
+/**
+ * Settings that change what an adapter computes or which tensors it has, none of which is built here. Not among them:
+ * `fan_in_fan_out`, which PEFT sets by the kind of layer whatever the file says, and which leaves A and B as they are.
+ */
 const unsupported = [
   "alora_invocation_tokens",
   "alpha_pattern",
   "arrow_config",
   "exclude_modules",
-  "fan_in_fan_out",
   "kasa_config",
   "layer_replication",
   "layers_to_transform",

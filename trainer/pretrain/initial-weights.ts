@@ -13,7 +13,7 @@ export function initialWeights(architecture: Architecture, seed: number): Map<st
   for (const [name, shape] of architecture.parameters) {
     const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
     const inputs = shape[1] ?? 1;
-    if (shape.length === 1) data.fill(1);
+    if (shape.length === 1) data.fill(name.endsWith(".bias") ? 0 : 1);
     else if (name.endsWith("embed_tokens.weight")) for (let i = 0; i < data.length; i++) data[i] = 0.5 * normal();
     else if (name === "lm_head.weight") for (let i = 0; i < data.length; i++) data[i] = 0.001 * normal();
     else if (!/o_proj|down_proj/.test(name)) {

@@ -2,6 +2,8 @@
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
+import { readArchitecture } from "../../engine/checkpoint/config.ts";
+import { everyTarget } from "../../engine/lora/adapter.ts";
 import type { Decay } from "../optimizer/schedule.ts";
 import { sft } from "./sft.ts";
 
@@ -15,7 +17,7 @@ examples is in OUT/adapter.
   --model DIR          checkpoint folder of the base model                     [models/rejoinder-tiny]
   --out DIR            checkpoint, metrics.jsonl, adapter/                     [data/sft]
   --rank N, --alpha X  shape of the adapter: W + alpha / rank B A              [64, 64]
-  --modules LIST       linear layers that get one, by comma                    [all seven of a Llama layer]
+  --modules LIST       linear layers that get one, by comma                    [all of them]
   --epochs N                                                                   [4]
   --tokens N           most tokens in one step                                 [2048]
   --rate X             learning rate at its peak                               [0.002]
@@ -37,7 +39,7 @@ const { values } = parseArgs({
     out: { type: "string", default: "data/sft" },
     rank: { type: "string", default: "64" },
     alpha: { type: "string", default: "64" },
-    modules: { type: "string", default: "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj" },
+    modules: { type: "string" },
     epochs: { type: "string", default: "4" },
     tokens: { type: "string", default: "2048" },
     rate: { type: "string", default: "0.002" },
@@ -88,7 +90,7 @@ const { finished, best } = await sft({
   shape: {
     rank: positive("rank", 1),
     alpha: positive("alpha"),
-    targetModules: values.modules.split(","),
+    targetModules: values.modules?.split(",") ?? everyTarget(readArchitecture(values.model)),
     rankStabilized: false,
   },
   epochs: positive("epochs", 1),
