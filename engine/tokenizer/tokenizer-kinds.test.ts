@@ -95,6 +95,18 @@ describe("roles and stops", () => {
   });
 });
 
+describe("the space before a reply", () => {
+  it("is no part of its text where the prompt ends with a mark in words", () => {
+    for (const [name, text] of [
+      ["neox", "Hello there!"],
+      ["falcon", " Hello there!"],
+    ] as const) {
+      const tokenizer = chatOf(name);
+      expect(decodeTokens(tokenizer.bytes, tokenizer.encode(" Hello there!"))).toBe(text);
+    }
+  });
+});
+
 describe("chat templates", () => {
   it("may be put beside the model, and then win", () => {
     cpSync(join(fixtures, "falcon"), folder, { recursive: true });

@@ -18,6 +18,7 @@ export interface Tokenizer {
   readonly stopTokens: ReadonlySet<number>;
   /** The same in writing: a reply that spells one out has begun somebody else's turn. */
   readonly roleTags: readonly string[];
+  /** Of a reply's tokens. */
   readonly bytes: TokenBytes;
 }
 
@@ -117,12 +118,15 @@ export function loadTokenizer(folder: string, vocabularySize: number): Tokenizer
   const { bos_token, eos_token, pad_token } = named;
   const ends = control.filter(({ content }) => [bos_token, eos_token, pad_token].includes(content));
   const used = control.filter((token) => sample.includes(token));
+  // After a prompt such as `<bot>:` the space before the reply is the reply's first token's, and no part of its text.
+  const last = sample.at(-1);
+  const spaced = typeof last === "string" && /\S$/.test(last) && bytes.leadingSpaces === undefined;
   return {
     renderChat: (messages) => encodeParts(file, splitAtControl(template(messages), control)),
     encode: (text) => file.encode(text),
     decode: (tokens) => decodeTokens(bytes, tokens),
     stopTokens: new Set([...endTokens(folder), ...[...ends, ...used].map(({ id }) => id)]),
     roleTags: [...new Set([...used.map(({ content }) => content), ...writtenTags(sample)])],
-    bytes,
+    bytes: spaced ? { ...bytes, leadingSpaces: 1 } : bytes,
   };
 }
