@@ -36,6 +36,7 @@ module.exports = {
       to: { pathNot: "^server/protocol/" },
     },
     onlyIn("onnxruntime-node", "^engine/runtime/"),
+    onlyIn("@huggingface/hub", "^server/models/hub\\.ts$"),
     {
       name: "no-cycles",
       severity: "error",

@@ -7,8 +7,10 @@ import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
 import type { Engine, ModelInfo } from "./types.ts";
 
+export { createEncoder } from "./encoder/encoder-client.ts";
+
 export interface EngineOptions {
-  /** Checkpoint folder: config.json, tokenizer.json, tokenizer_config.json, model.safetensors. */
+  /** Checkpoint folder: config.json, tokenizer.json, a chat template, model.safetensors or shards. */
   modelDir: string;
   /** Precision of the weights in products. Default "none": as the checkpoint has them. */
   quantization?: ModelInfo["quantization"];

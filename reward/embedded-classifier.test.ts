@@ -6,7 +6,7 @@ import { decodeBfloat16, encodeBfloat16 } from "../engine/checkpoint/float16.ts"
 import type { ClassifierShape } from "./classifier/config.ts";
 import { combineViews, textViews } from "./classifier/views.ts";
 import { writeClassifierFolder } from "./classifier/write-folder.ts";
-import { loadRewardModel } from "./embedded-classifier.ts";
+import { loadEmbeddedClassifier } from "./embedded-classifier.ts";
 import { initialParameters, Network, type Parameters } from "./train/network.ts";
 import { seededRandom } from "./train/random.ts";
 import type { RewardModel } from "./types.ts";
@@ -39,7 +39,7 @@ const write = (parameters: Parameters = rounded) =>
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "classifier-"));
   write();
-  model = await loadRewardModel(folder);
+  model = await loadEmbeddedClassifier(folder);
 });
 beforeEach(() => void write());
 afterAll(async () => {
@@ -102,24 +102,24 @@ test("the version follows the files' content", async () => {
   expect(model.version).toMatch(/^[0-9a-f]{12}$/);
   const changed = { ...rounded, "output.bias": Float32Array.of(1, 1) };
   write(changed);
-  const other = await loadRewardModel(folder);
+  const other = await loadEmbeddedClassifier(folder);
   expect(other.version).not.toBe(model.version);
   expect(other.name).toBe("tiny");
   await other.dispose();
 });
 
 test("a folder that is no classifier is refused by file name", async () => {
-  await expect(loadRewardModel(join(folder, "absent"))).rejects.toThrow(/absent.config\.json: cannot be read/);
+  await expect(loadEmbeddedClassifier(join(folder, "absent"))).rejects.toThrow(/absent.config\.json: cannot be read/);
   writeFileSync(join(folder, "config.json"), "{");
-  await expect(loadRewardModel(folder)).rejects.toThrow(/config\.json: is not JSON/);
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(/config\.json: is not JSON/);
   writeFileSync(join(folder, "config.json"), "{}");
-  await expect(loadRewardModel(folder)).rejects.toThrow(/config\.json.*format/s);
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(/config\.json.*format/s);
 });
 
 test("weights that do not fit the configuration are refused by file and tensor", async () => {
   const path = join(folder, "config.json");
   writeFileSync(path, readFileSync(path, "utf8").replace('"filters": 8', '"filters": 16'));
-  await expect(loadRewardModel(folder)).rejects.toThrow(
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(
     /model\.safetensors: expected tensor convolution\.weight of shape \[16, 12\] by config\.json, got \[8, 12\]/,
   );
 });
@@ -128,13 +128,13 @@ test("damaged weights are refused", async () => {
   const path = join(folder, "model.safetensors");
   const bytes = readFileSync(path);
   writeFileSync(path, bytes.subarray(0, bytes.length - 2));
-  await expect(loadRewardModel(folder)).rejects.toThrow(/model\.safetensors: tensor output\.bias ends at byte/);
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(/model\.safetensors: tensor output\.bias ends at byte/);
   const flipped = Uint8Array.from(bytes);
   flipped[bytes.length - 1] = (flipped[bytes.length - 1] as number) ^ 1;
   writeFileSync(path, flipped);
-  await expect(loadRewardModel(folder)).rejects.toThrow(
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(
     /model\.safetensors: expected sha256 [0-9a-f]+ by config\.json/,
   );
   write({ ...rounded, "hidden.bias": Float32Array.of(Number.NaN, 0, 0, 0) });
-  await expect(loadRewardModel(folder)).rejects.toThrow(/tensor hidden\.bias holds values that are not finite/);
+  await expect(loadEmbeddedClassifier(folder)).rejects.toThrow(/tensor hidden\.bias holds values that are not finite/);
 });

@@ -24,7 +24,7 @@ const emptyLogit = -4;
  * Loads a classifier folder as `reward/train/train.ts` writes it.
  * @throws Error naming the file, and the tensor where one is to blame
  */
-export async function loadRewardModel(folder: string): Promise<RewardModel> {
+export async function loadEmbeddedClassifier(folder: string): Promise<RewardModel> {
   const configPath = join(folder, "config.json");
   const configText = readText(configPath);
   const config = parseClassifierConfig(configText, configPath);

@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createEngine } from "../engine/index.ts";
 import { defaultSampling } from "../engine/types.ts";
-import { loadRewardModel } from "../reward/embedded-classifier.ts";
+import { loadRewardModel } from "../reward/load-reward-model.ts";
 
 interface Example {
   promptTokens: number[];

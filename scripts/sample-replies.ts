@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createEngine } from "../engine/index.ts";
 import { defaultSampling, type Engine } from "../engine/types.ts";
-import { loadRewardModel } from "../reward/embedded-classifier.ts";
+import { loadRewardModel } from "../reward/load-reward-model.ts";
 
 const { values } = parseArgs({
   options: {

@@ -49,21 +49,27 @@ export interface LinearModule {
   transposed?: boolean;
 }
 
-export interface Architecture {
+/** What a checkpoint of an architecture holds. */
+export interface ParameterLayout {
   /** As config.json's `architectures` entry calls it. */
   readonly name: string;
+  /** Every tensor the checkpoint must hold, with its shape. */
+  readonly parameters: ReadonlyMap<string, readonly number[]>;
+  /** Tensors that a checkpoint may hold besides, such as masks and heads that are not used; matched anywhere in a name. */
+  readonly ignored?: RegExp;
+  /** Other names under which checkpoints hold this parameter, the first found counts; such as without a prefix. */
+  aliases?(parameter: string): readonly string[];
+}
+
+export interface Architecture extends ParameterLayout {
   readonly vocabularySize: number;
   readonly hiddenSize: number;
   readonly layers: number;
   readonly keyValueHeads: number;
   readonly headSize: number;
   readonly contextLength: number;
-  /** Every tensor the checkpoint must hold, with its shape. */
-  readonly parameters: ReadonlyMap<string, readonly number[]>;
   /** The linear layers that an adapter may target. */
   readonly linearModules: readonly LinearModule[];
-  /** Tensors that a checkpoint may hold besides, such as masks and heads that are not used; matched anywhere in a name. */
-  readonly ignored?: RegExp;
   trunk(context: ParameterContext, inputs: TrunkInputs): TrunkOutputs;
   /** hidden [..., hidden] -> logits [..., vocabulary]. */
   head(context: ParameterContext, hidden: Tensor): Tensor;

@@ -76,6 +76,8 @@ export function gpt2(config: Gpt2Config): Architecture {
     linearModules,
     // Older files keep the causal mask.
     ignored: /\.attn\.(bias|masked_bias)$/,
+    // The first GPT-2 was saved without its head, and so without the prefix.
+    aliases: (name) => [name.replace(/^transformer\./, "")],
 
     trunk(context, { tokens, positions, attentionBias, past }) {
       const activate = activations[config.activation];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { CheckpointError } from "../types.ts";
-import { readCheckpoint } from "./checkpoint.ts";
+import { openCheckpointTensors, readCheckpoint, readWeights } from "./checkpoint.ts";
 import { encodeSafetensors, openSafetensors, readTensor } from "./safetensors.ts";
 
 const fixture = join(import.meta.dirname, "../../test/fixtures/tiny-llama");
@@ -64,6 +64,50 @@ describe("readCheckpoint", () => {
       tensors.set("model.layers.0.self_attn.rotary_emb.inv_freq", { data: new Float32Array(4), shape: [4] });
     });
     expect(readCheckpoint(folder).weights.has("lm_head.weight")).toBe(false);
+  });
+
+  it("finds parameters under an architecture's other names and passes over what it ignores", () => {
+    const layout = {
+      name: "GPT2LMHeadModel",
+      parameters: new Map([["transformer.wte.weight", [2, 1]]]),
+      ignored: /(?:^|\.)attn\.bias$/,
+      aliases: (name: string) => [name.replace("transformer.", "")],
+    };
+    const value = { data: Float32Array.of(1, 2), shape: [2, 1] };
+    const open = (names: string[]) => {
+      writeFileSync(path, encodeSafetensors(new Map(names.map((name) => [name, value])), "F32"));
+      return openCheckpointTensors(folder, layout);
+    };
+    const opened = open(["h.0.attn.bias", "h.0.attn.masked_bias", "wte.weight"]);
+    expect([...readWeights(opened)]).toEqual([["transformer.wte.weight", Float32Array.of(1, 2)]]);
+    expect(opened.tensors.get("transformer.wte.weight")?.storedName).toBe("wte.weight");
+    expect(() => open(["wte.weight", "transformer.wte.weight"])).toThrow("tensor wte.weight belongs to no GPT2LMHead");
+    expect(() => open(["h.0.attn.bias"])).toThrow(`${path}: tensor transformer.wte.weight is missing`);
+  });
+
+  it("reads GPT-2 as it was first saved, without its prefix and with its masks", () => {
+    const gpt2 = join(import.meta.dirname, "../../test/fixtures/architectures/gpt2");
+    cpSync(gpt2, folder, { recursive: true });
+    const whole = readCheckpoint(gpt2);
+    const file = openSafetensors(join(gpt2, "model.safetensors"));
+    const tensors: Tensors = new Map(
+      [...file.tensors].map(([name, { shape }]) => [
+        name.replace("transformer.", ""),
+        { data: readTensor(file, name), shape },
+      ]),
+    );
+    tensors.set("h.0.attn.bias", { data: new Float32Array(4), shape: [1, 1, 2, 2] });
+    writeFileSync(path, encodeSafetensors(tensors, "F32"));
+    expect([...readCheckpoint(folder).weights]).toEqual([...whole.weights]);
+  });
+
+  it("refuses weights that are no floats", () => {
+    const json = JSON.stringify({ a: { dtype: "I8", shape: [2], data_offsets: [0, 2] } });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    writeFileSync(path, Buffer.concat([length, Buffer.from(json), Buffer.alloc(2)]));
+    const open = () => openCheckpointTensors(folder, { name: "A", parameters: new Map([["a", [2]]]) });
+    expect(open).toThrow(`${path}: tensor a is of type I8; weights of type F32, F16 and BF16 can be read`);
   });
 
   it("refuses a weights file that is cut off, and a folder without one", () => {

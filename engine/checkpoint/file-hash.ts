@@ -1,6 +1,7 @@
 /** sha256 of large files, remembered beside them so that it is computed once. */
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 
 /** Calls `use` with the file's pieces from byte `start` on, in order. */
 export function readPieces(path: string, use: (piece: Uint8Array) => void, start = 0): void {
@@ -24,21 +25,24 @@ export function hashFile(path: string): string {
 }
 
 /**
- * The hash of a file whose size and time of change are those that `note` tells, without reading it; else it is
- * computed and noted. A note that cannot be written costs the next start the same work.
+ * What was computed of files whose sizes and times of change are those that `note` tells, without reading them; else it
+ * is computed and noted. A note that cannot be written costs the next start the same work.
  */
-export function rememberedHash(path: string, note: string): string {
-  const { size, mtimeMs } = statSync(path);
+export function remembered(paths: readonly string[], note: string, compute: () => string): string {
+  const seen = paths.map((path) => {
+    const { size, mtimeMs } = statSync(path);
+    return { name: basename(path), size, mtimeMs };
+  });
   try {
-    const known: unknown = JSON.parse(readFileSync(note, "utf8"));
-    const { sha256, ...seen } = known as { size: number; mtimeMs: number; sha256: string };
-    if (seen.size === size && seen.mtimeMs === mtimeMs && /^[0-9a-f]{64}$/.test(sha256)) return sha256;
+    const known = JSON.parse(readFileSync(note, "utf8")) as { files: unknown; sha256: string };
+    const isSame = JSON.stringify(known.files) === JSON.stringify(seen);
+    if (isSame && /^[0-9a-f]{64}$/.test(known.sha256)) return known.sha256;
   } catch {
     // None yet, or unreadable: it is made below.
   }
-  const sha256 = hashFile(path);
+  const sha256 = compute();
   try {
-    writeFileSync(note, `${JSON.stringify({ size, mtimeMs, sha256 })}\n`);
+    writeFileSync(note, `${JSON.stringify({ files: seen, sha256 })}\n`);
   } catch {
     // A read-only folder.
   }

@@ -6,8 +6,14 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { CheckpointError } from "../types.ts";
 import { decodeBfloat16, decodeFloat16, encodeBfloat16 } from "./float16.ts";
 
-const bytesPerElement = { F32: 4, F16: 2, BF16: 2, U8: 1 } as const;
+/** Types of the format; files hold masks and position numbers beside weights. Narrower than a byte is not read. */
+const bytesPerElement = {
+  ...{ F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2 },
+  ...{ I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 },
+} as const;
 export type StoredType = keyof typeof bytesPerElement;
+/** The types that can be read as float32. */
+export const floatTypes: readonly StoredType[] = ["F32", "F16", "BF16"];
 
 export interface StoredTensor {
   type: StoredType;
@@ -42,21 +48,23 @@ function isTexts(value: unknown): value is Record<string, string> {
 
 /** The system takes at most 2 GiB a call. */
 const longestRead = 2 ** 30;
+/** Half-precision data is widened in pieces of so many bytes, so that a tensor is never in memory twice. */
+const pieceBytes = 2 ** 20;
+
+type Fill = (bytes: Uint8Array, offset: number) => void;
 
 /** Hands the open file to `use`. @throws CheckpointError where the system cannot open or read it */
-function withFile<T>(path: string, use: (read: (offset: number, length: number) => Buffer, size: number) => T): T {
+function withFile<T>(path: string, use: (fill: Fill, size: number) => T): T {
   let descriptor: number | undefined;
   try {
     const open = openSync(path, "r");
     descriptor = open;
-    const read = (offset: number, length: number): Buffer => {
-      const bytes = Buffer.alloc(length);
-      for (let done = 0; done < length; ) {
-        const count = readSync(open, bytes, done, Math.min(length - done, longestRead), offset + done);
+    const read: Fill = (bytes, offset) => {
+      for (let done = 0; done < bytes.length; ) {
+        const count = readSync(open, bytes, done, Math.min(bytes.length - done, longestRead), offset + done);
         if (count === 0) throw new CheckpointError(`${path}: ends at byte ${offset + done}, in the middle of its data`);
         done += count;
       }
-      return bytes;
     };
     return use(read, fstatSync(open).size);
   } catch (cause) {
@@ -72,13 +80,16 @@ export function openSafetensors(path: string): SafetensorsFile {
   const fail = (what: string): never => {
     throw new CheckpointError(`${path}: ${what}`);
   };
-  return withFile(path, (read, fileSize) => {
+  return withFile(path, (fill, fileSize) => {
     if (fileSize < 8) fail(`holds ${fileSize} bytes, too few for a safetensors header`);
-    const headerSize = Number(read(0, 8).readBigUInt64LE());
+    const start = Buffer.alloc(8);
+    fill(start, 0);
+    const headerSize = Number(start.readBigUInt64LE());
     if (headerSize > longestHeader || 8 + headerSize > fileSize) {
       fail(`claims a header of ${headerSize} bytes, but holds ${fileSize} bytes in all`);
     }
-    const header = read(8, headerSize);
+    const header = Buffer.alloc(headerSize);
+    fill(header, 8);
     let parsed: unknown;
     try {
       parsed = JSON.parse(header.toString("utf8"));
@@ -92,9 +103,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     for (const [name, entry] of Object.entries(entries)) {
       const { dtype, shape, data_offsets: range } = (entry ?? {}) as Record<string, unknown>;
       if (!isStoredType(dtype)) {
-        throw new CheckpointError(
-          `${path}: tensor ${name} is of type ${String(dtype)}; F32, F16, BF16 and U8 can be read`,
-        );
+        throw new CheckpointError(`${path}: tensor ${name} is of unknown type ${JSON.stringify(dtype)}`);
       }
       if (!isSizes(shape) || !isSizes(range) || range.length !== 2) {
         throw new CheckpointError(`${path}: tensor ${name} has no valid shape and data_offsets`);
@@ -122,31 +131,43 @@ export function openSafetensors(path: string): SafetensorsFile {
   });
 }
 
-/** One tensor as float32. @throws CheckpointError if it is missing, cut off or no tensor of real numbers */
+/** One tensor as float32. @throws CheckpointError if it is missing, of another type or cut off */
 export function readTensor(file: SafetensorsFile, name: string): Float32Array {
-  return readRows(file, name, 0, file.tensors.get(name)?.shape[0] ?? 1);
-}
-
-/** `count` rows of a tensor from the first axis' `first` on, as float32. @throws CheckpointError as `readTensor` */
-export function readRows(file: SafetensorsFile, name: string, first: number, count: number): Float32Array {
   const stored = file.tensors.get(name);
   if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
-  const row = stored.length / Math.max(1, stored.shape[0] ?? 1);
-  const { buffer, byteOffset } = withFile(file.path, (read) => read(stored.offset + first * row, count * row));
-  return decodeValues(file, name, stored.type, new Uint8Array(buffer, byteOffset, count * row));
+  const values = new Float32Array(stored.length / bytesPerElement[stored.type]);
+  readTensorInto(file, name, values);
+  return values;
 }
 
-function decodeValues(
-  file: SafetensorsFile,
-  name: string,
-  type: StoredType,
-  { buffer, byteOffset, byteLength }: Uint8Array,
-): Float32Array {
-  const count = byteLength / bytesPerElement[type];
-  if (type === "U8") throw new CheckpointError(`${file.path}: tensor ${name} holds bytes, not real numbers`);
-  if (type === "F32") return new Float32Array(buffer, byteOffset, count);
-  const bits = new Uint16Array(buffer, byteOffset, count);
-  return type === "BF16" ? decodeBfloat16(bits) : decodeFloat16(bits);
+/**
+ * Fills `target` with a tensor's elements from the `first` on, without a copy in between.
+ * @throws RangeError if there are fewer
+ * @throws CheckpointError if the tensor is missing, of another type or cut off
+ */
+export function readTensorInto(file: SafetensorsFile, name: string, target: Float32Array, first = 0): void {
+  const stored = file.tensors.get(name);
+  if (stored === undefined) throw new CheckpointError(`${file.path}: there is no tensor ${name}`);
+  const { type, length } = stored;
+  if (!floatTypes.includes(type)) {
+    throw new CheckpointError(`${file.path}: tensor ${name} is of type ${type}; F32, F16 and BF16 can be read`);
+  }
+  const total = length / bytesPerElement[type];
+  const count = target.length;
+  if (first + count > total) {
+    throw new RangeError(`tensor ${name} holds ${total} values, not ${first} + ${count}`);
+  }
+  const offset = stored.offset + first * bytesPerElement[type];
+  withFile(file.path, (fill) => {
+    if (type === "F32") return fill(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), offset);
+    const decode = type === "BF16" ? decodeBfloat16 : decodeFloat16;
+    const piece = new Uint16Array(Math.min(count, pieceBytes / 2));
+    for (let done = 0; done < count; done += piece.length) {
+      const bits = piece.subarray(0, Math.min(piece.length, count - done));
+      fill(new Uint8Array(bits.buffer, 0, bits.byteLength), offset + 2 * done);
+      decode(bits, target.subarray(done, done + bits.length));
+    }
+  });
 }
 
 /** The bytes before the data of tensors that follow one another in this order. */
@@ -167,6 +188,13 @@ export function safetensorsHeader(
   const bytes = new Uint8Array(8 + padded.length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded.length), true);
   bytes.set(padded, 8);
+  return bytes;
+}
+
+/** A stretch of one tensor's bytes as the file has them. @throws CheckpointError if the file was cut off */
+export function readRange(path: string, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  withFile(path, (fill) => fill(bytes, offset));
   return bytes;
 }
 

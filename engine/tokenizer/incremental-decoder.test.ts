@@ -9,7 +9,7 @@ const others = [...Array(256).keys()].filter((b) => !printable.includes(b));
 const vocabulary: Record<string, number> = {};
 for (const byte of printable) vocabulary[String.fromCharCode(byte)] = byte;
 for (const [index, byte] of others.entries()) vocabulary[String.fromCharCode(256 + index)] = byte;
-const table = tokenBytes(vocabulary, new Map([[256, null]]), 258);
+const table = tokenBytes(Object.entries(vocabulary), new Map([[256, null]]), 258);
 
 function decodeStepwise(tokens: readonly number[]): string[] {
   const decoder = new IncrementalDecoder(table);
@@ -61,6 +61,6 @@ describe("IncrementalDecoder", () => {
 
 describe("tokenBytes", () => {
   it("names a token whose spelling stands for no bytes", () => {
-    expect(() => tokenBytes({ "a\u4e00": 0 }, new Map(), 1)).toThrow('token 0, "a\u4e00", holds \u4e00');
+    expect(() => tokenBytes([["a\u4e00", 0]], new Map(), 1)).toThrow('token 0, "a\u4e00", holds \u4e00');
   });
 });

@@ -4,30 +4,42 @@ import { bytesOf, type TokenBytes } from "./token-bytes.ts";
 export class IncrementalDecoder {
   readonly #table: TokenBytes;
   readonly #utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** Spaces that the text may still lose at its beginning. */
+  #leading: number;
 
   constructor(table: TokenBytes) {
     this.#table = table;
+    this.#leading = table.leadingSpaces ?? 0;
   }
 
   /** The characters that this token completes; invalid bytes become U+FFFD as soon as they are known to be invalid. */
   push(token: number): string {
-    return this.#utf8.decode(bytesOf(this.#table, token), { stream: true });
+    return this.#begin(this.#utf8.decode(bytesOf(this.#table, token), { stream: true }));
   }
 
   /** What is left of an incomplete character, as U+FFFD; the decoder then begins anew. */
   flush(): string {
-    return this.#utf8.decode();
+    const rest = this.#begin(this.#utf8.decode());
+    this.#leading = this.#table.leadingSpaces ?? 0;
+    return rest;
+  }
+
+  #begin(text: string): string {
+    let start = 0;
+    while (this.#leading > 0 && start < text.length) {
+      if (text[start] !== " ") this.#leading = 0;
+      else {
+        start++;
+        this.#leading--;
+      }
+    }
+    return text.slice(start);
   }
 }
 
 /** The text of a whole sequence; control tokens leave no trace. */
 export function decodeTokens(table: TokenBytes, tokens: readonly number[]): string {
-  const parts = tokens.map((token) => bytesOf(table, token));
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(whole);
+  const decoder = new IncrementalDecoder(table);
+  const parts = tokens.map((token) => decoder.push(token));
+  return parts.join("") + decoder.flush();
 }

@@ -111,14 +111,14 @@ describe("loadTokenizer", () => {
     expect(() => load(8000)).toThrow("tokenizer.json: holds token id 8191, the model knows 8000 tokens");
   });
 
-  it("refuses a tokenizer that is not byte-level, and a checkpoint without a chat template", () => {
+  it("refuses a tokenizer of an encoder, and a checkpoint without a chat template", () => {
     writeFileSync(join(folder, "tokenizer_config.json"), "{}");
     expect(load).toThrow("has no chat_template");
     writeFileSync(
       join(folder, "tokenizer.json"),
       JSON.stringify({ model: { vocab: {} }, decoder: { type: "WordPiece" } }),
     );
-    expect(load).toThrow("only byte-level tokenizers");
+    expect(load).toThrow("a WordPiece tokenizer belongs to an encoder");
   });
 
   it("takes the chat template from its own file where there is one", () => {

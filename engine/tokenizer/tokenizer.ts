@@ -1,11 +1,12 @@
 /** A checkpoint's tokenizer and chat template, from its own files. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Tokenizer as FileTokenizer } from "@huggingface/tokenizers";
 import { type ChatMessage, CheckpointError } from "../types.ts";
-import { type ChatTemplate, chatTemplate } from "./chat-template.ts";
+import { type ChatPiece, type ChatTemplate, chatTemplate } from "./chat-template.ts";
 import { decodeTokens } from "./incremental-decoder.ts";
-import { type TokenBytes, tokenBytes } from "./token-bytes.ts";
+import { findChatTemplate } from "./template-source.ts";
+import type { TokenBytes } from "./token-bytes.ts";
+import { type AddedToken, type Json, readJson, readTokenizerFile, type TokenizerFile } from "./tokenizer-file.ts";
 
 export interface Tokenizer {
   /** Tokens of a conversation ready for the assistant's turn. What messages say is never read as control tokens. */
@@ -17,38 +18,8 @@ export interface Tokenizer {
   readonly stopTokens: ReadonlySet<number>;
   /** The same in writing: a reply that spells one out has begun somebody else's turn. */
   readonly roleTags: readonly string[];
+  /** Of a reply's tokens. */
   readonly bytes: TokenBytes;
-}
-
-type Json = Record<string, unknown>;
-
-interface AddedToken {
-  id: number;
-  content: string;
-  special: boolean;
-}
-
-function readJson(path: string): Json {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-  } catch (cause) {
-    throw new CheckpointError(`${path}: cannot be read as JSON`, { cause });
-  }
-  throw new CheckpointError(`${path}: is not a JSON object`);
-}
-
-function isByteLevel(decoder: unknown): boolean {
-  const { type, decoders } = (decoder ?? {}) as { type?: unknown; decoders?: unknown };
-  return type === "ByteLevel" || (type === "Sequence" && Array.isArray(decoders) && decoders.some(isByteLevel));
-}
-
-function readAddedTokens(path: string, tokenizer: Json): AddedToken[] {
-  const added = tokenizer.added_tokens ?? [];
-  const isAdded = (token: unknown): token is AddedToken =>
-    typeof token === "object" && token !== null && "id" in token && "content" in token && Number.isInteger(token.id);
-  if (!Array.isArray(added) || !added.every(isAdded)) throw new CheckpointError(`${path}: added_tokens is malformed`);
-  return added;
 }
 
 /** End tokens of config.json and generation_config.json. */
@@ -70,22 +41,54 @@ function namedTokens(config: Json): Record<string, string> {
   return Object.fromEntries(named);
 }
 
-function readTemplate(folder: string, config: Json): ChatTemplate {
-  const beside = join(folder, "chat_template.jinja");
-  const source = config.chat_template ?? (existsSync(beside) ? readFileSync(beside, "utf8") : undefined);
-  if (typeof source !== "string") {
-    throw new CheckpointError(`${join(folder, "tokenizer_config.json")}: has no chat_template in the form of a text`);
-  }
-  return chatTemplate(source, namedTokens(config));
+/** Splits template text at its control tokens, longest first where one begins with another. */
+function controlPattern(control: readonly AddedToken[]): RegExp | null {
+  const texts = control.map(({ content }) => content).sort((a, b) => b.length - a.length);
+  if (texts.length === 0) return null;
+  return new RegExp(`(${texts.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join("|")})`);
 }
 
-/** What marks the turns of a template that has no control tokens, such as `<human>:`. */
-function writtenTags(template: ChatTemplate): string[] {
-  return template([
-    { role: "user", content: "?" },
-    { role: "assistant", content: "!" },
-    { role: "user", content: "?" },
-  ]).flatMap(({ from, text }) => (from === "template" ? text.split("\n").map((line) => line.trim()) : []));
+/**
+ * A rendered conversation as control tokens and the text between them. Only the template's own text is searched for
+ * control tokens; then what people wrote joins it, as words and spaces must be seen together.
+ */
+function splitAtControl(pieces: readonly ChatPiece[], control: readonly AddedToken[]): (AddedToken | string)[] {
+  const byText = new Map(control.map((token) => [token.content, token]));
+  const pattern = controlPattern(control);
+  const parts: (AddedToken | string)[] = [];
+  const addText = (text: string) => {
+    const last = parts.at(-1);
+    if (typeof last === "string") parts[parts.length - 1] = last + text;
+    else if (text !== "") parts.push(text);
+  };
+  for (const { from, text } of pieces) {
+    if (from === "message" || pattern === null) addText(text);
+    else
+      for (const [i, part] of text.split(pattern).entries()) {
+        const token = i % 2 === 1 ? byText.get(part) : undefined;
+        if (token === undefined) addText(part);
+        else parts.push(token);
+      }
+  }
+  return parts;
+}
+
+function encodeParts(file: TokenizerFile, parts: readonly (AddedToken | string)[]): number[] {
+  return parts.flatMap((part, i) => {
+    if (typeof part !== "string") return [part.id];
+    const [before, after] = [parts[i - 1], parts[i + 1]];
+    let text = part;
+    if (typeof before === "object" && before.rstrip) text = text.trimStart();
+    if (typeof after === "object" && after.lstrip) text = text.trimEnd();
+    return file.encode(text, i === 0);
+  });
+}
+
+/** What marks turns in words beside or instead of control tokens, such as `<human>:` or `[INST]`. */
+function writtenTags(parts: readonly (AddedToken | string)[]): string[] {
+  const lines = parts.flatMap((part) => (typeof part === "string" ? part.split("\n").map((line) => line.trim()) : []));
+  // A mark is short and shows by its punctuation; "user" alone may stand in any reply.
+  return lines.filter((line) => line.length > 2 && line.length <= 32 && /^[^\p{L}\p{N}]|[^\p{L}\p{N}]$/u.test(line));
 }
 
 /**
@@ -93,58 +96,37 @@ function writtenTags(template: ChatTemplate): string[] {
  * @throws CheckpointError naming the file and what is wrong with it
  */
 export function loadTokenizer(folder: string, vocabularySize: number): Tokenizer {
-  const path = join(folder, "tokenizer.json");
-  const file = readJson(path);
-  const config = readJson(join(folder, "tokenizer_config.json"));
-  const { vocab } = (file.model ?? {}) as { vocab?: unknown };
-  if (typeof vocab !== "object" || vocab === null || Array.isArray(vocab) || !isByteLevel(file.decoder)) {
-    throw new CheckpointError(`${path}: only byte-level tokenizers with a vocabulary by name are supported`);
+  const file = readTokenizerFile(folder, vocabularySize);
+  const { config, control, bytes, kind } = file;
+  if (kind === "wordpiece") {
+    throw new CheckpointError(`${file.path}: a WordPiece tokenizer belongs to an encoder, which cannot chat`);
   }
-  const vocabulary = vocab as Record<string, number>;
-  const added = readAddedTokens(path, file);
-  const largest = Math.max(...added.map(({ id }) => id), ...Object.values(vocabulary));
-  if (!(largest < vocabularySize)) {
-    throw new CheckpointError(`${path}: holds token id ${largest}, the model knows ${vocabularySize} tokens`);
+  const named = namedTokens(config);
+  const configPath = join(folder, "config.json");
+  const modelType = existsSync(configPath) ? readJson(configPath).model_type : undefined;
+  const { template: source, from } = findChatTemplate(folder, config, modelType);
+  let template: ChatTemplate;
+  let sample: (AddedToken | string)[];
+  try {
+    template = chatTemplate(source, named);
+    // Contents of a line break keep what the template puts around them on lines apart.
+    const turns = (["user", "assistant", "user"] as const).map((role) => ({ role, content: "\n" }));
+    sample = splitAtControl(template(turns), control);
+  } catch (cause) {
+    throw new CheckpointError(`${folder}: the chat template of ${from} cannot be rendered`, { cause });
   }
-
-  // Runs of white space are added tokens in some checkpoints, but no control tokens: text may use them.
-  const control = added.filter(({ content }) => content.trim() !== "");
-  const controlText = new Set(control.map(({ content }) => content));
-  const withControl = new FileTokenizer(file, config);
-  const plain = new FileTokenizer(
-    {
-      ...file,
-      added_tokens: added.filter((token) => !control.includes(token)),
-      model: {
-        ...(file.model as Json),
-        vocab: Object.fromEntries(Object.entries(vocabulary).filter(([spelling]) => !controlText.has(spelling))),
-      },
-    },
-    {},
-  );
-  const encode = (text: string) => (text === "" ? [] : plain.encode(text, { add_special_tokens: false }).ids);
-  const bytes = tokenBytes(vocabulary, new Map(added.map((t) => [t.id, t.special ? null : t.content])), vocabularySize);
-
-  const template = readTemplate(folder, config);
-  const render = (messages: readonly ChatMessage[]) =>
-    template(messages).flatMap(({ from, text }) =>
-      from === "template" ? withControl.encode(text, { add_special_tokens: false }).ids : encode(text),
-    );
-  const tags = writtenTags(template);
-  const { bos_token, eos_token, pad_token } = namedTokens(config);
+  const { bos_token, eos_token, pad_token } = named;
   const ends = control.filter(({ content }) => [bos_token, eos_token, pad_token].includes(content));
-  const used = control.filter(({ content }) => tags.some((tag) => tag.includes(content)));
+  const used = control.filter((token) => sample.includes(token));
+  // After a prompt such as `<bot>:` the space before the reply is the reply's first token's, and no part of its text.
+  const last = sample.at(-1);
+  const spaced = typeof last === "string" && /\S$/.test(last) && bytes.leadingSpaces === undefined;
   return {
-    renderChat: render,
-    encode,
+    renderChat: (messages) => encodeParts(file, splitAtControl(template(messages), control)),
+    encode: (text) => file.encode(text),
     decode: (tokens) => decodeTokens(bytes, tokens),
     stopTokens: new Set([...endTokens(folder), ...[...ends, ...used].map(({ id }) => id)]),
-    roleTags: [
-      ...new Set([
-        ...used.map(({ content }) => content),
-        ...tags.filter((tag) => tag.length > 2 && ![...controlText].some((text) => tag.includes(text))),
-      ]),
-    ],
-    bytes,
+    roleTags: [...new Set([...used.map(({ content }) => content), ...writtenTags(sample)])],
+    bytes: spaced ? { ...bytes, leadingSpaces: 1 } : bytes,
   };
 }

@@ -1,4 +1,4 @@
-/** Writes a classifier folder that `loadRewardModel` reads. */
+/** Writes a classifier folder that `loadEmbeddedClassifier` reads. */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadPerspectiveScored } from "../../datasets/perspective-scored.ts";
-import { loadRewardModel } from "../embedded-classifier.ts";
+import { loadEmbeddedClassifier } from "../embedded-classifier.ts";
 import { type Example, heads, loadExamples } from "./examples.ts";
 import { auditIdentities, auditPairs } from "./identity-audit.ts";
 import { areaUnderCurve, mean, shareAbove } from "./metrics.ts";
@@ -24,7 +24,7 @@ const { values: flags } = parseArgs({
 });
 if (flags.data === undefined)
   throw new Error("usage: evaluate.ts --data DIR [--model FOLDER] [--perspective true|false]");
-const model = await loadRewardModel(flags.model);
+const model = await loadEmbeddedClassifier(flags.model);
 console.log(`${model.name} ${model.version}\n`);
 
 const held = loadExamples(flags.data, seededRandom(1)).filter((example) => example.split === "test");

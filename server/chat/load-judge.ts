@@ -1,5 +1,5 @@
 import { combineReward, rejudgeReward, rewardVersion } from "../../reward/combine.ts";
-import { loadRewardModel } from "../../reward/embedded-classifier.ts";
+import { loadRewardModel } from "../../reward/load-reward-model.ts";
 import type { Rejudge } from "../training/snapshot.ts";
 import type { Scorer } from "./scorer.ts";
 

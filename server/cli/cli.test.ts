@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { writeSampleAdapter, writeSampleModel } from "../adapters/sample-model.ts";
+import { standInCommit, standInModel, startStandIn } from "../models/hub-stand-in.ts";
 import { openStore } from "../store/index.ts";
 import { logExchange } from "../training/sample-log.ts";
 
@@ -108,6 +109,30 @@ describe("adapter", () => {
     const { code, errors } = await rejoinder("adapter", "import", source);
     expect(code).toBe(1);
     expect(errors).toContain(`${manifest}: the adapter was made for the base model with sha256 of another model`);
+  });
+});
+
+describe("model fetch", () => {
+  it("brings a model that inspect can read, and says in one sentence what went wrong", async () => {
+    const hub = await startStandIn();
+    try {
+      for (const name of readdirSync(model)) {
+        hub.files.set(name, { content: readFileSync(join(model, name)), lfs: name.endsWith(".safetensors") });
+      }
+      const out = join(folder, "fetched");
+      const fetched = await rejoinderJson("model", "fetch", standInModel, "--endpoint", hub.url, "--out", out);
+      expect(fetched).toMatchObject({ name: standInModel, commit: standInCommit, folder: out });
+      expect(await rejoinderJson("model", "inspect", out)).toMatchObject({ architecture: "LlamaForCausalLM" });
+      expect(
+        await rejoinder("model", "fetch", "maker/none", "--endpoint", hub.url, "--out", join(folder, "none")),
+      ).toEqual({
+        code: 1,
+        output: "",
+        errors: `${hub.url} knows no maker/none at main (404): check the name and the revision\n`,
+      });
+    } finally {
+      await hub.close();
+    }
   });
 });
 

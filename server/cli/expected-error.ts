@@ -1,10 +1,11 @@
 import { CheckpointError } from "../../engine/types.ts";
 import { DeploymentRefusedError } from "../adapters/errors.ts";
 import { SettingError } from "../config.ts";
+import { HubError } from "../models/hub-error.ts";
 import { UnknownAdapterError } from "../ports.ts";
 import { CliError } from "./output.ts";
 
-const expected = [CliError, CheckpointError, DeploymentRefusedError, SettingError, UnknownAdapterError];
+const expected = [CliError, CheckpointError, DeploymentRefusedError, HubError, SettingError, UnknownAdapterError];
 
 /** Failures whose message says all a person needs; others show where they come from. */
 export function isExpected(error: Error): boolean {
