@@ -9,20 +9,25 @@ export interface KvCacheLayout {
   contextLength: number;
 }
 
+/** How keys and values are kept: in half precision they take half the memory, and the step graph widens them. */
+export type KvPrecision = "fp32" | "fp16";
+
 /** One layer's keys or values, [slots, key/value heads, capacity, head size]. */
-type Block = Float32Array;
+type Block = Float32Array | Float16Array;
 
 const smallestCapacity = 128;
 
 export class KvCache {
   readonly #layout: KvCacheLayout;
+  readonly #makeBlock: (size: number) => Block;
   /** Keys and values of layer 0, of layer 1, and so on. */
   #blocks: Block[] = [];
   #slots = 0;
   #capacity = 0;
 
-  constructor(layout: KvCacheLayout) {
+  constructor(layout: KvCacheLayout, precision: KvPrecision = "fp32") {
     this.#layout = layout;
+    this.#makeBlock = precision === "fp16" ? (size) => new Float16Array(size) : (size) => new Float32Array(size);
   }
 
   /** Tokens that a slot can hold as it is. */
@@ -48,7 +53,7 @@ export class KvCache {
     const newCapacity = Math.max(this.#capacity, Math.min(contextLength, bucket));
     const before = this.#capacity * headSize;
     this.#blocks = Array.from({ length: 2 * layers }, (_, index) => {
-      const block = new Float32Array(newSlots * keyValueHeads * newCapacity * headSize);
+      const block = this.#makeBlock(newSlots * keyValueHeads * newCapacity * headSize);
       const old = this.#blocks[index];
       for (let head = 0; old !== undefined && head < this.#slots * keyValueHeads; head++) {
         block.set(old.subarray(head * before, (head + 1) * before), head * newCapacity * headSize);
