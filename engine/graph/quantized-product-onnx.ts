@@ -3,7 +3,7 @@
  * are rounded to eight bits as well; back by dequantizing one layer's weights, used and dropped again.
  * Why these operators: docs/decisions/2026-11-24-quantization.md.
  */
-import type { OnnxEmitter } from "./onnx-rules.ts";
+import type { OnnxEmitter } from "./onnx-emitter.ts";
 import { elementCodes } from "./onnx-types.ts";
 import type { Tensor } from "./tensor.ts";
 
