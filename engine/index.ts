@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { readArchitecture } from "./checkpoint/config.ts";
 import { EngineClient } from "./generation/engine-client.ts";
+import type { KvPrecision } from "./generation/kv-cache.ts";
 import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
 import type { Engine, ModelInfo } from "./types.ts";
@@ -16,6 +17,8 @@ export interface EngineOptions {
   quantization?: ModelInfo["quantization"];
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. Default: the user's cache folder. */
   cacheDir?: string;
+  /** Precision of cached keys and values. fp16 halves their memory. Default "fp32". */
+  kvCache?: KvPrecision;
   /** Threads of one matrix product, at least 1. Default: 2, or 1 where there is only one processor. */
   threads?: number;
   /** Replies written at a time; further requests wait. Default 8. */
@@ -31,6 +34,7 @@ export async function createEngine({
   modelDir,
   quantization = "none",
   cacheDir,
+  kvCache = "fp32",
   threads = Math.min(2, availableParallelism()),
   maxConcurrent = 8,
   maxQueue = 64,
@@ -54,6 +58,7 @@ export async function createEngine({
     modelDir,
     quantization,
     cacheDir,
+    kvCache,
     vocabulary,
     threads,
     maxConcurrent,

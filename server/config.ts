@@ -48,6 +48,7 @@ const settingsSchema = z.object({
   MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
   ADAPTER: text.optional(),
   QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
+  KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
   DEVICE: only("cpu", ["cuda", "webgpu"]).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.default(resolve(root, "models/toxicity-small")),
@@ -82,6 +83,8 @@ export interface Config {
   adapter: string | undefined;
   /** Precision of the base model's weights, served and trained. */
   quantization: "none" | "int8" | "int4";
+  /** Precision of cached keys and values. */
+  kvCache: "fp32" | "fp16";
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
   cacheDir: string;
   threads: number;
@@ -142,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     modelDir: resolve(settings.MODEL),
     adapter: settings.ADAPTER,
     quantization: settings.QUANTIZATION,
+    kvCache: settings.KV_CACHE,
     cacheDir: resolve(settings.DATA_DIR, "quantized"),
     threads: settings.THREADS,
     rewardDir: resolve(settings.REWARD),

@@ -63,8 +63,8 @@ export async function startServer(config: Config): Promise<RunningServer> {
     if (cut > 0)
       log.warn({ replies: cut }, "replies were cut when the server last died; they are marked and never train");
 
-    const { modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue } = config;
-    const loadingEngine = createEngine({ modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue });
+    const { modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue } = config;
+    const loadingEngine = createEngine({ modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue });
     opened.push(async () => (await loadingEngine.catch(() => null))?.close());
     const loadingJudge = loadJudge(config.rewardDir);
     opened.push(async () => (await loadingJudge.catch(() => null))?.close());

@@ -41,7 +41,11 @@ export function writeAdapterFolder(
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   const sha256 = writePeftAdapter(partial, adapter, basename(base.folder));
-  const manifest = { ...origin, sha256, baseModel: { id: basename(base.folder), sha256: base.sha256 } };
+  const manifest = {
+    ...origin,
+    sha256,
+    baseModel: { id: basename(base.folder), sha256: base.sha256, quantization: base.quantization },
+  };
   writeFileSync(join(partial, "rejoinder.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   rmSync(folder, { recursive: true, force: true });
   renameSync(partial, folder);

@@ -20,12 +20,21 @@ export const layerNames = (layer: number) => ({
  * what is not filled; `places` [places], row * time + column of each token whose successor is asked for;
  * `inverseTemperatures` [places, 1].
  *
- * @returns `logits` and `probabilities`, softmax(logits / temperature), [places, vocabulary], and each layer's own rows, `new:<layer>.keys` and `.values`
+ * @param cacheType element type of the caches; new rows are float32 in any case
+ * @returns `logits` and `probabilities`, softmax(logits / temperature), [places, vocabulary], and each layer's own
+ *   rows, `new:<layer>.keys` and `.values`
  *   [batch, key/value heads, time, head size]. The caches themselves are not returned: outputs are copied.
  */
-export function stepExpressions(architecture: Architecture, context: ParameterContext): Record<string, Tensor> {
+export function stepExpressions(
+  architecture: Architecture,
+  context: ParameterContext,
+  cacheType: "float32" | "float16" = "float32",
+): Record<string, Tensor> {
   const { layers, keyValueHeads, headSize, hiddenSize } = architecture;
-  const cache = (name: string) => ops.input(name, ["batch", keyValueHeads, "past", headSize]);
+  const cache = (name: string) => {
+    const stored = ops.input(name, ["batch", keyValueHeads, "past", headSize], cacheType);
+    return cacheType === "float32" ? stored : ops.cast(stored, "float32");
+  };
   const { hidden, present } = architecture.trunk(context, {
     tokens: ops.input("tokens", ["batch", "time"], "int64"),
     positions: ops.input("positions", ["batch", "time"], "int64"),

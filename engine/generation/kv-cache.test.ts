@@ -81,6 +81,15 @@ describe("KvCache", () => {
     expect(read(cache, 0, 1, 4)).toEqual([16, 17, 22, 23]);
   });
 
+  it("takes half the memory in half precision", () => {
+    const cache = new KvCache(layout, "fp16");
+    cache.reserve(2, 5);
+    expect(cache.bytes).toBe(2 * 2 * 2 * 2 * 128 * 2 * 2);
+    write(cache, 1, 3);
+    // A half has eleven bits: near 1006 its steps are 0.5.
+    expect(read(cache, 0, 1, 3)).toEqual([1006, 1006, 1006, 1006.5]);
+  });
+
   it("gives its memory back, and refuses more than the context", () => {
     const cache = new KvCache(layout);
     cache.reserve(2, 5);

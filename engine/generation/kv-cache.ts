@@ -9,12 +9,15 @@ export interface KvCacheLayout {
   contextLength: number;
 }
 
+/** How keys and values are kept: in half precision they take half the memory, and the step graph widens them. */
+export type KvPrecision = "fp32" | "fp16";
+
 /** One layer's keys or values, [slots, key/value heads, capacity, head size]. */
-type Block = Float32Array;
+type Block = Float32Array | Float16Array;
 
 /** Keys and values of the first tokens of a sequence, outside any slot: [blocks, key/value heads, length, head size]. */
 export interface SavedRows {
-  data: Float32Array;
+  data: Block;
   /** Tokens. */
   length: number;
 }
@@ -23,13 +26,17 @@ const smallestCapacity = 128;
 
 export class KvCache {
   readonly #layout: KvCacheLayout;
+  readonly #makeBlock: (size: number) => Block;
+  readonly #bytesPerElement: number;
   /** Keys and values of layer 0, of layer 1, and so on. */
   #blocks: Block[] = [];
   #slots = 0;
   #capacity = 0;
 
-  constructor(layout: KvCacheLayout) {
+  constructor(layout: KvCacheLayout, precision: KvPrecision = "fp32") {
     this.#layout = layout;
+    this.#makeBlock = precision === "fp16" ? (size) => new Float16Array(size) : (size) => new Float32Array(size);
+    this.#bytesPerElement = precision === "fp16" ? 2 : 4;
   }
 
   /** Tokens that a slot can hold as it is. */
@@ -55,7 +62,7 @@ export class KvCache {
     const newCapacity = Math.max(this.#capacity, Math.min(contextLength, bucket));
     const before = this.#capacity * headSize;
     this.#blocks = Array.from({ length: 2 * layers }, (_, index) => {
-      const block = new Float32Array(newSlots * keyValueHeads * newCapacity * headSize);
+      const block = this.#makeBlock(newSlots * keyValueHeads * newCapacity * headSize);
       const old = this.#blocks[index];
       for (let head = 0; old !== undefined && head < this.#slots * keyValueHeads; head++) {
         block.set(old.subarray(head * before, (head + 1) * before), head * newCapacity * headSize);
@@ -113,12 +120,12 @@ export class KvCache {
   /** Bytes that `save` takes for a sequence of so many tokens. */
   savedBytes(length: number): number {
     const { layers, keyValueHeads, headSize } = this.#layout;
-    return 4 * 2 * layers * keyValueHeads * headSize * length;
+    return this.#bytesPerElement * 2 * layers * keyValueHeads * headSize * length;
   }
 
   /** A copy of the first `length` tokens of a slot. */
   save(slot: number, length: number): SavedRows {
-    const data = new Float32Array(this.savedBytes(length) / 4);
+    const data = this.#makeBlock(this.savedBytes(length) / this.#bytesPerElement);
     this.#eachRun(slot, length, length, (block, at, to) => {
       data.set(block.subarray(at, at + length * this.#layout.headSize), to);
     });

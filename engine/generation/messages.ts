@@ -9,6 +9,7 @@ import {
   type ModelInfo,
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
+import type { KvPrecision } from "./kv-cache.ts";
 import type { ReplyVocabulary } from "./reply.ts";
 
 /** What the thread is started with. */
@@ -16,6 +17,7 @@ export interface WorkerSettings {
   modelDir: string;
   quantization: ModelInfo["quantization"];
   cacheDir: string | undefined;
+  kvCache: KvPrecision;
   vocabulary: ReplyVocabulary;
   threads: number;
   maxConcurrent: number;

@@ -10,7 +10,7 @@ import {
   type GenerationResult,
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
-import { KvCache } from "./kv-cache.ts";
+import type { KvCache } from "./kv-cache.ts";
 import { PrefixStore } from "./prefix-store.ts";
 import { Reply, type ReplyVocabulary } from "./reply.ts";
 import { checkRequest, checkTokens } from "./request-checks.ts";
@@ -72,7 +72,7 @@ export class Scheduler {
     this.#vocabulary = vocabulary;
     this.#options = options;
     this.#sampler = new Sampler();
-    this.#cache = new KvCache(model.architecture);
+    this.#cache = model.createCache();
     this.#prefixes = new PrefixStore(options.prefixBytes);
   }
 

@@ -1,6 +1,6 @@
 /** Log-probs of tokens that are already there, a chunk at a time so that replies go on meanwhile. */
 import type { StackableAdapter } from "./adapter-stack.ts";
-import { KvCache } from "./kv-cache.ts";
+import type { KvCache } from "./kv-cache.ts";
 import type { StepModel } from "./step-model.ts";
 
 /** Logits (numbers) that one chunk may make. */
@@ -31,7 +31,7 @@ export class ScoringJob {
     this.#tokens = tokens;
     this.#from = from;
     this.adapter = adapter;
-    this.#cache = new KvCache(model.architecture);
+    this.#cache = model.createCache();
     this.#cache.reserve(1, tokens.length);
   }
 

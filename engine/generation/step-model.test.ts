@@ -53,6 +53,21 @@ describe("StepModel", () => {
     }
   });
 
+  it("stays close with keys and values in half precision", async () => {
+    const half = await StepModel.create(checkpoint, { threads: 1, kvCache: "fp16" });
+    const cache = half.createCache();
+    const tokens = sequence("untied", 1);
+    cache.reserve(1, tokens.length);
+    let largest = 0;
+    for (const [start, token] of tokens.entries()) {
+      const logits = await half.step(cache, 0, [{ tokens: [token], start, adapter: null }], [0]);
+      largest = Math.max(largest, worst(logits, "untied", 1, start));
+    }
+    expect(largest).toBeGreaterThan(1e-4);
+    expect(largest).toBeLessThan(0.05);
+    await half.dispose();
+  });
+
   it("decodes rows of different length and adapter in one batch as if each were alone", async () => {
     const cache = new KvCache(architecture);
     cache.reserve(6, 12);

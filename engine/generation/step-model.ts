@@ -5,7 +5,7 @@ import type { BaseModel } from "../checkpoint/base-model.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { SamplingOptions } from "../types.ts";
 import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
-import type { KvCache } from "./kv-cache.ts";
+import { KvCache, type KvPrecision } from "./kv-cache.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
 /** New tokens of one sequence, behind the `start` tokens that its slot of the cache holds. */
@@ -31,11 +31,13 @@ const hidden = -10_000;
 
 export class StepModel {
   readonly architecture: Architecture;
+  readonly #kvCache: KvPrecision;
   readonly #session: GraphSession<string>;
   readonly #stacks: AdapterStacks;
   readonly #newRows: readonly string[];
 
-  private constructor(architecture: Architecture, session: GraphSession<string>) {
+  private constructor(architecture: Architecture, kvCache: KvPrecision, session: GraphSession<string>) {
+    this.#kvCache = kvCache;
     this.architecture = architecture;
     this.#session = session;
     this.#stacks = new AdapterStacks(architecture.linearModules);
@@ -45,15 +47,23 @@ export class StepModel {
   }
 
   /** The session takes copies of the weights: the model's arrays, where it has any, are not needed afterwards. */
-  static async create(model: BaseModel, options: { threads: number }): Promise<StepModel> {
+  static async create(model: BaseModel, options: { threads: number; kvCache?: KvPrecision }): Promise<StepModel> {
     const { architecture, source } = model;
-    const session = await createSession(stepExpressions(architecture, { ...model.frozen(), adapt: maskedLora() }), {
+    const { kvCache = "fp32" } = options;
+    const context = { ...model.frozen(), adapt: maskedLora() };
+    const expressions = stepExpressions(architecture, context, kvCache === "fp16" ? "float16" : "float32");
+    const session = await createSession(expressions, {
       threads: options.threads,
       // Threads spin only within a reply's steps and some milliseconds after; an idle engine sleeps.
       spin: options.threads > 1,
       ...source,
     });
-    return new StepModel(architecture, session);
+    return new StepModel(architecture, kvCache, session);
+  }
+
+  /** An empty cache of the kind that steps take. */
+  createCache(): KvCache {
+    return new KvCache(this.architecture, this.#kvCache);
   }
 
   /**

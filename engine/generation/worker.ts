@@ -13,9 +13,9 @@ const settings = workerData as WorkerSettings;
 const tell = (message: FromWorker) => port.postMessage(message);
 
 async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
-  const { modelDir, quantization, cacheDir, threads } = settings;
+  const { modelDir, quantization, cacheDir, kvCache, threads } = settings;
   const base = await openBaseModel(modelDir, { quantization, cacheDir });
-  const model = await StepModel.create(base, { threads });
+  const model = await StepModel.create(base, { threads, kvCache });
   const info: ModelInfo = {
     id: basename(resolve(modelDir)),
     architecture: base.architecture.name,

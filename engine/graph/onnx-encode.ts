@@ -1,6 +1,7 @@
 /** Writes tensor expressions as an ONNX model, weights as external data. */
 import { topologicalOrder } from "./autodiff.ts";
-import type { OnnxAttribute, OnnxEmitter, OnnxRule } from "./onnx-rules.ts";
+import type { OnnxAttribute, OnnxEmitter } from "./onnx-emitter.ts";
+import type { OnnxRule } from "./onnx-rules.ts";
 import { onnxRules } from "./onnx-rules.ts";
 import { elementCodes, type StoredType } from "./onnx-types.ts";
 import type { OpAttributes, OpName } from "./op-names.ts";

@@ -3,7 +3,7 @@
  * are rounded to eight bits as well; back by dequantizing one layer's weights, used and dropped again.
  * Why these operators: docs/decisions/2026-11-24-quantization.md.
  */
-import type { OnnxEmitter } from "./onnx-rules.ts";
+import type { OnnxEmitter } from "./onnx-emitter.ts";
 import { elementCodes } from "./onnx-types.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -38,7 +38,10 @@ export function int8Product(
 
 /** y = step(x) (levels(x) V) scales, where step is a row's largest |x| / 127 (vector-wise, Dettmers et al. 2022). */
 function roundedProduct(emitter: OnnxEmitter, x: string, values: string, scales: string): string {
-  const largest = emitter.node("ReduceMax", [emitter.node("Abs", [x]), emitter.int64([-1])], { keepdims: 1 });
+  const [first, second, last] = [emitter.int64([0]), emitter.int64([1]), emitter.int64([-1])];
+  const reduced = emitter.node("ReduceMax", [emitter.node("Abs", [x]), last], { keepdims: 1 });
+  // Where there are no rows at all, the runtime's ReduceMax leaves the last axis as it was.
+  const largest = emitter.node("Slice", [reduced, first, second, last]);
   const step = emitter.node("Max", [
     emitter.node("Mul", [largest, emitter.float(1 / 127)]),
     emitter.float(smallestStep),

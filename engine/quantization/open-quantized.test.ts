@@ -80,6 +80,14 @@ describe("openQuantized", () => {
         ),
       );
       expect([...floats(found.gradient)]).toEqual(close([...back, ...back]));
+      const none = await session.run({
+        x: { data: new Float32Array(0), shape: [0, row.length] },
+        g: { data: new Float32Array(0), shape: [0, g.length] },
+      });
+      expect([none.y.shape, none.gradient.shape]).toEqual([
+        [0, module.outputSize],
+        [0, module.inputSize],
+      ]);
       await session.dispose();
     });
 
@@ -98,7 +106,7 @@ describe("openQuantized", () => {
       const spread = Math.sqrt(exact.reduce((sum, value) => sum + (value - average) ** 2, 0) / exact.length);
       const error = Math.sqrt(exact.reduce((sum, v, i) => sum + (v - (rounded[i] as number)) ** 2, 0) / exact.length);
       expect(error / spread).toBeGreaterThan(0);
-      expect(error / spread).toBeLessThan(precision === "int8" ? 0.04 : 0.2);
+      expect(error / spread).toBeLessThan(precision === "int8" ? 0.08 : 0.25);
     });
   }
 

@@ -9,9 +9,9 @@ import { basename, dirname, join, resolve } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Architecture } from "../architectures/architecture.ts";
 import type { BaseModel } from "../checkpoint/base-model.ts";
-import { checkTensors } from "../checkpoint/checkpoint.ts";
+import { openCheckpointTensors } from "../checkpoint/checkpoint.ts";
 import { readArchitecture } from "../checkpoint/config.ts";
-import { readPieces, rememberedHash } from "../checkpoint/file-hash.ts";
+import { readPieces } from "../checkpoint/file-hash.ts";
 import { openSafetensors, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import { CheckpointError } from "../types.ts";
 import { entriesOf, type Part, type Precision, planParts } from "./layout.ts";
@@ -103,11 +103,10 @@ function asModel(
 export async function openQuantized(folder: string, options: QuantizedOptions): Promise<QuantizedModel> {
   const { precision, cacheDir, onProgress } = options;
   const architecture = readArchitecture(folder);
-  const source = openSafetensors(join(folder, "model.safetensors"));
-  const parameters = checkTensors(source, architecture);
+  const source = openCheckpointTensors(folder, architecture);
   const cache = cacheFolder(folder, cacheDir);
-  const sha256 = rememberedHash(source.path, join(cache, "source.json"));
-  const identity = { sha256, parameters, quantization: precision };
+  const sha256 = source.sha256(join(cache, "source.json"));
+  const identity = { sha256, parameters: source.parameters, quantization: precision };
   const key = createHash("sha256").update(`${sha256} ${precision} ${formatVersion}`).digest("hex");
   const path = join(cache, `${precision}-${key.slice(0, 16)}.safetensors`);
   const described = (tensors: QuantizedTensors, isNew: boolean): QuantizedModel => ({
@@ -125,7 +124,7 @@ export async function openQuantized(folder: string, options: QuantizedOptions): 
       source: sha256,
       outliers: JSON.stringify(Object.fromEntries(outliers)),
     };
-    writeQuantized(to, source, architecture, parts, metadata, onProgress);
+    writeQuantized(to, source.tensors, architecture, parts, metadata, onProgress);
     return { file: openSafetensors(to), parts };
   };
   // The blocks of int4 products are short enough for outliers to harm few neighbours.

@@ -1,10 +1,10 @@
 /** Quantizes a checkpoint tensor by tensor, some rows at a time: neither side is ever in memory as a whole. */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
-import type { Architecture } from "../architectures/architecture.ts";
+import type { Architecture, LinearModule } from "../architectures/architecture.ts";
+import type { CheckpointTensor } from "../checkpoint/checkpoint.ts";
 import { encodeFloat16 } from "../checkpoint/float16.ts";
-import { readRows, type SafetensorsFile, safetensorsHeader } from "../checkpoint/safetensors.ts";
-import { CheckpointError } from "../types.ts";
+import { safetensorsHeader } from "../checkpoint/safetensors.ts";
 import { quantizeInt4Rows } from "./int4-blocks.ts";
 import { int8Rows, quantizeInt8Rows } from "./int8-rows.ts";
 import { entriesOf, type Part } from "./layout.ts";
@@ -19,26 +19,43 @@ interface Written {
   append(data: ArrayBufferView): void;
 }
 
-/** Rows of a tensor some at a time, checked to be finite. */
-function* chunksOf(file: SafetensorsFile, name: string): Generator<{ rows: Float32Array; first: number }> {
-  const shape = file.tensors.get(name)?.shape ?? [];
-  const outputs = shape.length < 2 ? 1 : (shape[0] as number);
-  if (shape.length < 2) return yield { rows: finite(file, name, readRows(file, name, 0, shape[0] ?? 1)), first: 0 };
+type Tensors = ReadonlyMap<string, CheckpointTensor>;
+
+function tensorOf(tensors: Tensors, name: string): CheckpointTensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`the checkpoint has no tensor ${name}`);
+  return tensor;
+}
+
+/** Rows of a tensor some at a time; a vector is one row. */
+function* chunksOf(tensor: CheckpointTensor): Generator<{ rows: Float32Array; first: number }> {
+  const { shape } = tensor;
+  if (shape.length < 2) return yield { rows: tensor.read(), first: 0 };
+  const outputs = shape[0] as number;
   const width = shape.slice(1).reduce((product, size) => product * size, 1);
   const step = Math.max(1, Math.floor(weightsPerChunk / width));
   for (let first = 0; first < outputs; first += step) {
-    yield { rows: finite(file, name, readRows(file, name, first, Math.min(step, outputs - first))), first };
+    yield { rows: tensor.readRows(first, Math.min(step, outputs - first)), first };
   }
 }
 
-function finite(file: SafetensorsFile, name: string, rows: Float32Array): Float32Array {
-  if (!rows.every(Number.isFinite)) throw new CheckpointError(`${file.path}: tensor ${name} holds NaN or infinity`);
-  return rows;
+/** A linear layer's output rows. Weights stored [input, output] are turned round, one layer's at a time. */
+function* outputRows(tensors: Tensors, { name, inputSize, outputSize, transposed }: LinearModule) {
+  const tensor = tensorOf(tensors, `${name}.weight`);
+  if (!transposed) return yield* chunksOf(tensor);
+  const stored = tensor.read();
+  const rows = new Float32Array(stored.length);
+  for (let input = 0; input < inputSize; input++) {
+    for (let output = 0; output < outputSize; output++) {
+      rows[output * inputSize + input] = stored[input * outputSize + output] as number;
+    }
+  }
+  yield { rows, first: 0 };
 }
 
 function writeProduct(
-  file: SafetensorsFile,
-  { source, module, precision, outliers }: Extract<Part, { kind: "product" }>,
+  tensors: Tensors,
+  { module, precision, outliers }: Extract<Part, { kind: "product" }>,
   to: Written,
   count: (weights: number) => void,
 ): void {
@@ -46,7 +63,7 @@ function writeProduct(
   if (precision === "int8") {
     const quantized = int8Rows(outputSize, inputSize);
     const apart = new Float32Array(outliers.length * outputSize);
-    for (const { rows, first } of chunksOf(file, source)) {
+    for (const { rows, first } of outputRows(tensors, module)) {
       quantizeInt8Rows(quantized, rows, first);
       for (const [index, column] of outliers.entries()) {
         for (let row = 0; row * inputSize < rows.length; row++) {
@@ -61,7 +78,7 @@ function writeProduct(
     return;
   }
   const scales: Float32Array[] = [];
-  for (const { rows } of chunksOf(file, source)) {
+  for (const { rows } of outputRows(tensors, module)) {
     const quantized = quantizeInt4Rows(rows, inputSize);
     to.append(quantized.values);
     scales.push(quantized.scales);
@@ -70,12 +87,12 @@ function writeProduct(
   for (const part of scales) to.append(part);
 }
 
-function writePart(file: SafetensorsFile, part: Part, to: Written, count: (weights: number) => void): void {
+function writePart(tensors: Tensors, part: Part, to: Written, count: (weights: number) => void): void {
   if (part.kind === "product") {
-    writeProduct(file, part, to, count);
+    writeProduct(tensors, part, to, count);
     return;
   }
-  for (const { rows } of chunksOf(file, part.source)) {
+  for (const { rows } of chunksOf(tensorOf(tensors, part.source))) {
     to.append(part.kind === "table" ? encodeFloat16(rows) : rows);
     count(rows.length);
   }
@@ -89,7 +106,7 @@ function writePart(file: SafetensorsFile, part: Part, to: Written, count: (weigh
  */
 export function writeQuantized(
   path: string,
-  file: SafetensorsFile,
+  tensors: Tensors,
   architecture: Architecture,
   parts: readonly Part[],
   metadata: Readonly<Record<string, string>>,
@@ -114,7 +131,7 @@ export function writeQuantized(
     };
     writeSync(descriptor, header(0));
     for (const part of parts) {
-      writePart(file, part, { append }, (weights) => {
+      writePart(tensors, part, { append }, (weights) => {
         done += weights;
         onProgress(done, total);
       });

@@ -4,7 +4,7 @@ import { type ExternalLocation, encodeOnnx } from "../graph/onnx-encode.ts";
 import type { Tensor } from "../graph/tensor.ts";
 
 export interface HostTensor {
-  data: Float32Array | BigInt64Array;
+  data: Float32Array | Float16Array | BigInt64Array;
   shape: readonly number[];
 }
 
@@ -41,7 +41,17 @@ function toOrt(name: string, { data, shape }: HostTensor): ort.Tensor {
   if (size !== data.length) {
     throw new Error(`input ${name}: shape [${shape.join(", ")}] holds ${size} values, its data ${data.length}`);
   }
+  if (data instanceof Float16Array) return halfTensor(data, shape);
   return data instanceof Float32Array ? new ort.Tensor("float32", data, shape) : new ort.Tensor("int64", data, shape);
+}
+
+/**
+ * The runtime's binding reads half precision from 16-bit whole numbers only, which its Tensor class turns into a
+ * Float16Array where the language has one. So the bits are put into their place once it is made.
+ */
+function halfTensor({ buffer, byteOffset, length }: Float16Array, shape: readonly number[]): ort.Tensor {
+  const bits = new Uint16Array(buffer, byteOffset, length);
+  return Object.assign(new ort.Tensor("float16", bits, shape), { cpuData: bits });
 }
 
 export async function createSession<Output extends string>(

@@ -28,8 +28,8 @@ export type AdapterProbe = z.infer<typeof adapterProbeSchema>;
 const manifestSchema = z.object({
   name: z.string().min(1).optional(),
   parent: z.object({ version: z.int().min(0) }).nullish(),
-  /** sha256 of the base model's weights. */
-  baseModel: z.object({ sha256: z.string() }),
+  /** sha256 of the base model's weights, and the precision in which they were multiplied when it was trained. */
+  baseModel: z.object({ sha256: z.string(), quantization: z.enum(["none", "int8", "int4"]).default("none") }),
   /** Of adapter_model.safetensors when the folder was written. */
   sha256: z.string().optional(),
   metrics: z.record(z.string(), reportedNumber).default({}),

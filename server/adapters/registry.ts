@@ -83,17 +83,21 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     return identityOf(adapter);
   }
 
-  async function probe(version: number): Promise<number | null> {
+  /** The difference, and how large it may be for the precisions of training and serving. */
+  async function measure(version: number): Promise<{ difference: number; limit: number } | null> {
     const adapter = await catalog.find(version);
     const { manifest } = await catalog.verified(adapter);
     if (manifest.probe === undefined) return null;
+    const limit = maxProbeDifference(manifest.baseModel.quantization, engine.model.quantization);
     const lease = await acquire(adapter);
     try {
-      return await probeAdapter(engine, adapter.sha256, manifest.probe);
+      return { difference: await probeAdapter(engine, adapter.sha256, manifest.probe), limit };
     } finally {
       lease.release();
     }
   }
+
+  const probe = async (version: number) => (await measure(version))?.difference ?? null;
 
   /** After a swap: does the engine serve what was trained? The swap stands either way; operators are told. */
   async function attest({ name, version }: AdapterIdentity): Promise<void> {
@@ -102,12 +106,12 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
       fanOut.ops("alert", { at: now().toISOString(), code, message: `${name}@${version}: ${what}` });
     };
     try {
-      const difference = await probe(version);
-      if (difference === null || difference <= maxProbeDifference) return;
-      const mean = difference.toFixed(4);
+      const measured = await measure(version);
+      if (measured === null || measured.difference <= measured.limit) return;
+      const mean = measured.difference.toFixed(4);
       alert(
         "adapter_probe_mismatch",
-        `served log-probs differ from the trainer's by ${mean} nats on average, more than ${maxProbeDifference}`,
+        `served log-probs differ from the trainer's by ${mean} nats on average, more than ${measured.limit}`,
       );
     } catch (error) {
       onError(error);

@@ -29,7 +29,7 @@ const terminalFanOut: FanOut = {
 /** What a server has for deploying and training, on its data folder and without a port. */
 export async function openLocal(options: PlaceOptions): Promise<Local> {
   const config = configOf(options);
-  const { modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue } = config;
+  const { modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue } = config;
   const onError = (error: unknown) => printNote(error instanceof Error ? error.message : String(error));
   const opened: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -38,7 +38,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
   try {
     const store = await openLocalStore(options);
     opened.push(() => store.close());
-    const engine = await createEngine({ modelDir, quantization, cacheDir, threads, maxConcurrent, maxQueue });
+    const engine = await createEngine({ modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue });
     opened.push(() => engine.close());
     const judge = await loadJudge(config.rewardDir);
     opened.push(() => judge.close());

@@ -134,6 +134,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       metrics: done.metrics,
       nonFinite: nonFiniteNames(events),
       weightFaults,
+      quantization: job.quantization ?? "none",
       probeDifference: weightFaults.length > 0 ? null : await registry.probe(version),
     });
     if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);

@@ -10,6 +10,7 @@ const sound: Candidate = {
   metrics: { klReference: 2.5, reward: 0.4 },
   nonFinite: [],
   weightFaults: [],
+  quantization: "none" as const,
   probeDifference: 0.001,
 };
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openSafetensors, readTensor } from "../../engine/checkpoint/safetensors.ts";
+import type { ModelInfo } from "../../engine/types.ts";
 import type { TrainingJob } from "../../trainer/contract.ts";
 import { maxProbeDifference } from "../adapters/probe.ts";
 
@@ -16,6 +17,8 @@ export interface Candidate {
   weightFaults: readonly string[];
   /** Mean |served - trained| log-prob (nats) on the stored sample; null when there is none or the weights are at fault. */
   probeDifference: number | null;
+  /** Precision that the run trained in and that is served. */
+  quantization: ModelInfo["quantization"];
 }
 
 /** Reads every LoRA matrix: all finite, and something learned (a B that is all zero changes nothing). */
@@ -34,7 +37,8 @@ export function findWeightFaults(adapterFolder: string): string[] {
 
 /** What speaks against serving a candidate, in words; empty when its run looks sound. */
 export function findFaults(candidate: Candidate): string[] {
-  const { algorithm, metrics, nonFinite, weightFaults, probeDifference } = candidate;
+  const { algorithm, metrics, nonFinite, weightFaults, probeDifference, quantization } = candidate;
+  const limit = maxProbeDifference(quantization, quantization);
   if (weightFaults.length > 0) return [...weightFaults];
   const faults: string[] = [];
   if (nonFinite.length > 0) faults.push(`metrics that were not finite numbers: ${nonFinite.join(", ")}`);
@@ -46,10 +50,8 @@ export function findFaults(candidate: Candidate): string[] {
   }
   if (probeDifference === null) {
     faults.push("rejoinder.json holds no probe, so that served and trained log-probs cannot be compared");
-  } else if (!(probeDifference <= maxProbeDifference)) {
-    faults.push(
-      `served log-probs differ from the trainer's by ${probeDifference.toFixed(4)} nats, more than ${maxProbeDifference}`,
-    );
+  } else if (!(probeDifference <= limit)) {
+    faults.push(`served log-probs differ from the trainer's by ${probeDifference.toFixed(4)} nats, more than ${limit}`);
   }
   return faults;
 }
