@@ -74,7 +74,8 @@ export function ensureClient() {
 
 /**
  * The environment a server process should have. glibc otherwise raises the size from which memory is given back as
- * soon as it is free, and keeps about 100 MB of what was needed only while the model was loaded.
+ * soon as it is free, and keeps about 100 MB of what was needed only while the model was loaded; and V8 lets short-lived
+ * objects, to which each step's arrays belong, pile up to as much again before it looks which are still in use.
  */
 export function serverEnvironment() {
   const recommended = JSON.parse(readFileSync(join(root, "scripts", "server-environment.json"), "utf8"));
