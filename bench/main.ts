@@ -1,27 +1,44 @@
-/** `npm run bench`: speed and memory of the embedded model on this machine, beside what is asked. */
+/** `npm run bench`: speed and memory on this machine, beside what is asked. `--only NAME` runs one part alone. */
 import { parseArgs } from "node:util";
-import { startServer } from "../test/support/running-server.ts";
+import { type RunningServer, startServer } from "../test/support/running-server.ts";
 import { measureChatSpeed } from "./chat-speed.ts";
+import { measureComparison } from "./compare.ts";
+import { measureCurves } from "./curves.ts";
 import { describeMachine } from "./machine.ts";
 import { type Figure, formatFigure, meets } from "./report.ts";
 import { measureTrainingAndSwap } from "./training-and-swap.ts";
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
-const machine = describeMachine();
-const figures: Figure[] = [];
-for (const measure of [measureChatSpeed, measureTrainingAndSwap]) {
+const withServer = (measure: (server: RunningServer) => Promise<Figure[]>) => async () => {
   const server = await startServer();
   try {
-    figures.push(...(await measure(server)));
+    return await measure(server);
   } finally {
     await server.stop();
     server.remove();
   }
+};
+
+const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  chat: withServer(measureChatSpeed),
+  training: withServer(measureTrainingAndSwap),
+  compare: measureComparison,
+  curves: measureCurves,
+};
+
+const { values } = parseArgs({ options: { json: { type: "boolean", default: false }, only: { type: "string" } } });
+const { only } = values;
+if (only !== undefined && !Object.hasOwn(parts, only)) {
+  console.error(`--only takes ${Object.keys(parts).join(", ")}, not ${only}`);
+  process.exit(2);
 }
-if (values.json) {
-  console.log(JSON.stringify({ machine, at: new Date().toISOString(), figures }, null, 2));
-} else {
-  console.log(machine);
-  for (const figure of figures) console.log(formatFigure(figure));
+const machine = describeMachine();
+if (!values.json) console.log(machine);
+const figures: Figure[] = [];
+for (const [name, measure] of Object.entries(parts)) {
+  if (only !== undefined && name !== only) continue;
+  const measured = await measure();
+  figures.push(...measured);
+  if (!values.json) for (const figure of measured) console.log(formatFigure(figure));
 }
+if (values.json) console.log(JSON.stringify({ machine, at: new Date().toISOString(), figures }, null, 2));
 if (!figures.every(meets)) process.exitCode = 1;

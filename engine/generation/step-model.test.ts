@@ -1,8 +1,11 @@
 /** Against transformers and PEFT: test/fixtures/tiny-llama, made by scripts/fixtures/tiny-llama.py. */
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type TinyLlama, tinyCheckpoint, tinyLlamaFolder, tinyReference } from "../architectures/tiny-llama-fixture.ts";
 import { readPeftAdapter } from "../lora/peft.ts";
+import { openBaseModel } from "../open-base-model.ts";
 import { flattenAdapter, type StackableAdapter } from "./adapter-stack.ts";
 import { KvCache } from "./kv-cache.ts";
 import { ScoringJob } from "./scoring.ts";
@@ -132,6 +135,40 @@ describe("StepModel", () => {
     for (const prediction of [greedy, penalized]) {
       if (prediction === undefined || !("logits" in prediction)) throw new Error("expected logits");
       expect(worst(prediction.logits, "untied", 0, tokens.length - 1)).toBeLessThan(1e-4);
+    }
+  });
+
+  it("reads a chunk of which no successor is asked for, whatever the precision", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "step-model-"));
+    cpSync(join(tinyLlamaFolder, "untied"), folder, { recursive: true });
+    try {
+      for (const quantization of ["none", "int8", "int4"] as const) {
+        const base = await openBaseModel(folder, { quantization });
+        const stepped = await StepModel.create(base, { threads: 1 });
+        const tokens = sequence("untied", 0);
+        const read = async (chunks: readonly (readonly number[])[]) => {
+          const cache = new KvCache(architecture);
+          cache.reserve(1, tokens.length);
+          let start = 0;
+          let logits = new Float32Array();
+          for (const [index, chunk] of chunks.entries()) {
+            const places = index === chunks.length - 1 ? [chunk.length - 1] : [];
+            logits = Float32Array.from(await stepped.step(cache, 0, [{ tokens: chunk, start, adapter: null }], places));
+            expect(logits.length).toBe(places.length * vocabulary);
+            start += chunk.length;
+          }
+          return logits;
+        };
+        const whole = await read([tokens]);
+        const chunked = await read([tokens.slice(0, 5), tokens.slice(5)]);
+        // Only sums are done in another order.
+        chunked.forEach((logit, i) => {
+          expect(logit).toBeCloseTo(whole[i] as number, 3);
+        });
+        await stepped.dispose();
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

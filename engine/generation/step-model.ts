@@ -78,7 +78,8 @@ export class StepModel {
     places: readonly number[],
   ): Promise<Float32Array> {
     const plain = places.map(() => 1);
-    return output(await this.#run(cache, firstSlot, rows, places, plain, ["logits"]), "logits");
+    const logits = output(await this.#run(cache, firstSlot, rows, places, plain, ["logits"]), "logits");
+    return logits.subarray(0, places.length * this.architecture.vocabularySize);
   }
 
   /** A step whose places are to be drawn from. @returns a prediction a place; the cache then holds the new tokens */
@@ -108,14 +109,17 @@ export class StepModel {
     cache: KvCache,
     firstSlot: number,
     rows: readonly StepRow[],
-    places: readonly number[],
-    inverseTemperatures: readonly number[],
+    wantedPlaces: readonly number[],
+    scales: readonly number[],
     wanted: readonly string[],
   ): Promise<Outputs> {
     const { layers, contextLength } = this.architecture;
     const batch = rows.length;
     const time = rows[0]?.tokens.length ?? 0;
     const past = cache.capacity;
+    // Where no token's successor is asked for, that of one is worked out all the same: the head of a quantized model
+    // fails over no rows, as the runtime's ReduceMax then keeps the shape of its input.
+    const [places, inverseTemperatures] = wantedPlaces.length > 0 ? [wantedPlaces, scales] : [[0], [1]];
     const tokens = new BigInt64Array(batch * time);
     const positions = new BigInt64Array(batch * time);
     const bias = new Float32Array(batch * time * (past + time));

@@ -22,6 +22,12 @@ import { type QuantizationProgress, writeQuantized } from "./write-quantized.ts"
 /** Counts up when what is written changes, so that older files are made anew. */
 const formatVersion = 1;
 
+/** What the quantized file of weights with this hash is called: another name for other weights. */
+export function quantizedFileName(sha256: string, precision: Precision): string {
+  const key = createHash("sha256").update(`${sha256} ${precision} ${formatVersion}`).digest("hex");
+  return `${precision}-${key.slice(0, 16)}.safetensors`;
+}
+
 export interface QuantizedOptions {
   precision: Precision;
   /** Where files go that cannot lie beside the checkpoint. Default: `rejoinder` in the user's cache folder. */
@@ -107,8 +113,7 @@ export async function openQuantized(folder: string, options: QuantizedOptions): 
   const cache = cacheFolder(folder, cacheDir);
   const sha256 = source.sha256(join(cache, "source.json"));
   const identity = { sha256, parameters: source.parameters, quantization: precision };
-  const key = createHash("sha256").update(`${sha256} ${precision} ${formatVersion}`).digest("hex");
-  const path = join(cache, `${precision}-${key.slice(0, 16)}.safetensors`);
+  const path = join(cache, quantizedFileName(sha256, precision));
   const described = (tensors: QuantizedTensors, isNew: boolean): QuantizedModel => ({
     ...asModel(folder, architecture, tensors, identity),
     quantizedFile: { path, bytes: statSync(path).size, isNew },
