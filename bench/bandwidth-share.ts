@@ -1,10 +1,9 @@
 /** How much of what memory bandwidth allows a measured decoding rate is. */
 import type { Architecture } from "../engine/architectures/architecture.ts";
+import { bytesPerElement } from "../engine/checkpoint/safetensors.ts";
 import { entriesOf, planParts } from "../engine/quantization/layout.ts";
 import { measureReadBandwidth } from "./bandwidth.ts";
 import type { Figure } from "./report.ts";
-
-const typeBytes = { F32: 4, F16: 2, BF16: 2, U8: 1 } as const;
 
 /** Bytes of weights that every int4 decoding step reads: all but the table of which it looks up a row. */
 function bytesPerToken(architecture: Architecture): number {
@@ -12,7 +11,7 @@ function bytesPerToken(architecture: Architecture): number {
     .filter(({ kind }) => kind !== "table")
     .flatMap((part) => entriesOf(part, architecture));
   return entries.reduce((sum, [, { type, shape }]) => {
-    return sum + shape.reduce((product, size) => product * size, typeBytes[type]);
+    return sum + shape.reduce((product, size) => product * size, bytesPerElement[type]);
   }, 0);
 }
 

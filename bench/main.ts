@@ -4,6 +4,7 @@ import { type RunningServer, startServer } from "../test/support/running-server.
 import { measureChatSpeed } from "./chat-speed.ts";
 import { measureComparison } from "./compare.ts";
 import { measureCurves } from "./curves.ts";
+import { measureLargeModels } from "./large-models.ts";
 import { describeMachine } from "./machine.ts";
 import { type Figure, formatFigure, meets } from "./report.ts";
 import { measureTrainingAndSwap } from "./training-and-swap.ts";
@@ -23,6 +24,7 @@ const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
   training: withServer(measureTrainingAndSwap),
   compare: measureComparison,
   curves: measureCurves,
+  large: measureLargeModels,
 };
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false }, only: { type: "string" } } });

@@ -27,7 +27,7 @@ export const tinyLlamaShape = {
 };
 
 /** Rows after which a matrix repeats; every row count of the shape is a multiple. */
-export const period = 256;
+export const period = 64;
 /** Keeps activations of the size they have in trained models. */
 const largestWeight = 0.035;
 

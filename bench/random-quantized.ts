@@ -8,7 +8,7 @@ import { encodeFloat16 } from "../engine/checkpoint/float16.ts";
 import { safetensorsHeader } from "../engine/checkpoint/safetensors.ts";
 import { quantizeInt4Rows } from "../engine/quantization/int4-blocks.ts";
 import { int8Rows, quantizeInt8Rows } from "../engine/quantization/int8-rows.ts";
-import { entriesOf, type Part, planParts } from "../engine/quantization/layout.ts";
+import { entriesOf, type Part, type Precision, planParts } from "../engine/quantization/layout.ts";
 import { quantizedFileName } from "../engine/quantization/open-quantized.ts";
 import { period, repeatedRows } from "./random-llama.ts";
 
@@ -32,14 +32,17 @@ function blocksOf(part: Part, shape: readonly number[]): ArrayBufferView[] {
   return [values, quantized.scales];
 }
 
-/** Puts the int4 file where `openQuantized` looks for it. */
-export function writeRandomQuantized(folder: string): void {
+/** Puts the file where `openQuantized` looks for it. @param sha256 of the checkpoint's weights */
+export function writeRandomQuantized(
+  folder: string,
+  precision: Precision = "int4",
+  sha256 = hashFile(join(folder, "model.safetensors")),
+): void {
   const architecture = readArchitecture(folder);
-  const parts = planParts(architecture, "int4");
+  const parts = planParts(architecture, precision);
   const cache = join(folder, "quantized");
   mkdirSync(cache, { recursive: true });
-  const sha256 = hashFile(join(folder, "model.safetensors"));
-  const descriptor = openSync(join(cache, quantizedFileName(sha256, "int4")), "w");
+  const descriptor = openSync(join(cache, quantizedFileName(sha256, precision)), "w");
   const header = (checksum: number) =>
     safetensorsHeader(new Map(parts.flatMap((part) => entriesOf(part, architecture))), {
       crc32: checksum.toString(16).padStart(8, "0"),

@@ -1,8 +1,8 @@
 /** A Llama checkpoint folder becomes a GGUF file with the same weights, for a comparison on equal terms. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { openCheckpointTensors } from "../../engine/checkpoint/checkpoint.ts";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
-import { openSafetensors, readRows } from "../../engine/checkpoint/safetensors.ts";
 import { encodeRows } from "./ggml-blocks.ts";
 import { type GgufTensor, type MetadataValue, type TensorType, writeGguf } from "./gguf.ts";
 
@@ -104,12 +104,16 @@ function metadataOf(config: LlamaSizes, headSize: number): Record<string, Metada
 /** Rows of a tensor from the first, in pieces of whole heads. The same array may come again: it is encoded once. */
 export type RowSource = (name: string, shape: readonly number[], headSize: number) => Iterable<Float32Array>;
 
-/** The weights of the folder's model.safetensors. */
+/** The folder's own weights. */
 export function checkpointRows(folder: string): RowSource {
-  const file = openSafetensors(join(folder, "model.safetensors"));
-  return function* (name, [count = 1, width = 1], headSize) {
+  const { tensors } = openCheckpointTensors(folder, readArchitecture(folder));
+  return function* (name, shape, headSize) {
+    const [count = 1, width = 1] = shape;
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`the checkpoint has no tensor ${name}`);
+    if (shape.length === 1) return yield tensor.read();
     const step = Math.max(1, Math.floor(weightsPerPiece / width / headSize)) * headSize;
-    for (let first = 0; first < count; first += step) yield readRows(file, name, first, Math.min(step, count - first));
+    for (let first = 0; first < count; first += step) yield tensor.readRows(first, Math.min(step, count - first));
   };
 }
 

@@ -7,7 +7,7 @@ import { CheckpointError } from "../types.ts";
 import { decodeBfloat16, decodeFloat16, encodeBfloat16 } from "./float16.ts";
 
 /** Types of the format; files hold masks and position numbers beside weights. Narrower than a byte is not read. */
-const bytesPerElement = {
+export const bytesPerElement = {
   ...{ F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2 },
   ...{ I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 },
 } as const;
