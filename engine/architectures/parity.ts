@@ -4,27 +4,41 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BaseModel } from "../checkpoint/base-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint/checkpoint.ts";
 import { openSafetensors, readTensor } from "../checkpoint/safetensors.ts";
 import { flattenAdapter } from "../generation/adapter-stack.ts";
 import { KvCache } from "../generation/kv-cache.ts";
 import type { StepModel } from "../generation/step-model.ts";
 import { gradients } from "../graph/autodiff.ts";
-import * as ops from "../graph/ops.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { LoraAdapter } from "../lora/adapter.ts";
 import { loraFeeds, trainableLora } from "../lora/lora-context.ts";
 import { readPeftAdapter } from "../lora/peft.ts";
 import { createSession, type Feeds, floats } from "../runtime/session.ts";
-import { type ParameterContext, rememberWeights } from "./architecture.ts";
 import { scoringExpressions } from "./scoring-graph.ts";
-import { meanLoss, relativeDifference, scoringFeeds } from "./tiny-llama-fixture.ts";
+import { meanLoss, relativeDifference, scoringFeeds, type TinyReference } from "./tiny-llama-fixture.ts";
 
-interface Reference {
-  /** [batch, time]. */
-  tokens: number[][];
-  /** The tokens, -100 where the loss does not count them. */
-  labels: number[][];
+/** What transformers said about a batch. */
+export interface RecordedLogits {
+  checkpoint: Checkpoint;
+  reference: Pick<TinyReference, "tokens" | "labels">;
+  /** Of `tokens`, without an adapter [batch * time * vocabulary]. */
+  logits: Float32Array;
+}
+
+/** What PEFT said about the same batch. */
+export interface RecordedGradients {
+  reference: Pick<TinyReference, "tokens" | "labels">;
+  adapted: {
+    /** On every linear layer. */
+    adapter: LoraAdapter;
+    /** PyTorch's, of the loss with the adapter, by the names that PEFT gives the matrices. */
+    gradients: ReadonlyMap<string, Float32Array>;
+  };
+}
+
+interface Reference extends Pick<TinyReference, "tokens" | "labels"> {
   /** The beginnings of two sequences, of different length. */
   prompts: [number[], number[]];
   /** What follows each prompt when the likeliest token is taken each time. */
@@ -33,16 +47,9 @@ interface Reference {
   adapted: { loss: number; greedy: number[] };
 }
 
-export interface ParityFixture {
+export interface ParityFixture extends RecordedLogits, RecordedGradients {
   name: string;
-  checkpoint: Checkpoint;
-  /** On every linear layer. */
-  adapter: LoraAdapter;
   reference: Reference;
-  /** Of `tokens`, without the adapter [batch * time * vocabulary]. */
-  logits: Float32Array;
-  /** PyTorch's, of the loss with the adapter, by the names that PEFT gives the matrices. */
-  loraGradients: ReadonlyMap<string, Float32Array>;
 }
 
 export const parityFolder = join(import.meta.dirname, "../../test/fixtures/architectures");
@@ -55,24 +62,13 @@ export function openParityFixture(name: string): ParityFixture {
   return {
     name,
     checkpoint,
-    adapter: readPeftAdapter(join(folder, "adapter"), checkpoint.architecture),
     reference: JSON.parse(readFileSync(join(folder, "reference.json"), "utf8")) as Reference,
     logits: readTensor(file, "logits"),
-    loraGradients: new Map(loraNames.map((tensor) => [tensor, readTensor(file, tensor)])),
+    adapted: {
+      adapter: readPeftAdapter(join(folder, "adapter"), checkpoint.architecture),
+      gradients: new Map(loraNames.map((tensor) => [tensor, readTensor(file, tensor)])),
+    },
   };
-}
-
-/** Weights as constants, as they are served and trained on. */
-function frozen({ checkpoint }: ParityFixture) {
-  const buffers = Object.fromEntries(
-    [...checkpoint.weights].map(([name, data]) => [
-      name,
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    ]),
-  );
-  const locate = (name: string) => ({ file: name, offset: 0, length: buffers[name]?.byteLength ?? 0 });
-  const context: ParameterContext = { weight: rememberWeights((name, shape) => ops.weight(name, shape)) };
-  return { context, options: { threads: 1, buffers, locate } };
 }
 
 function largestDifference(found: Float32Array, expected: Float32Array): number {
@@ -80,57 +76,74 @@ function largestDifference(found: Float32Array, expected: Float32Array): number 
   return found.reduce((most, value, i) => Math.max(most, Math.abs(value - (expected[i] as number))), 0);
 }
 
-/** Logits of the scoring graph at every place of the batch. */
-async function scoredLogits(fixture: ParityFixture, rows: readonly (readonly number[])[]): Promise<Float32Array> {
-  const { context, options } = frozen(fixture);
-  const { logits } = scoringExpressions(fixture.checkpoint.architecture, context);
-  const session = await createSession({ logits }, options);
+/** Logits of the scoring graph at every place of the batch [batch * time * vocabulary]. */
+export async function scoredLogits(
+  model: BaseModel,
+  rows: readonly (readonly number[])[],
+  adapter?: LoraAdapter,
+): Promise<Float32Array> {
+  const { architecture, source } = model;
+  const adapt = adapter && trainableLora(architecture, adapter.shape).adapt;
+  const { logits } = scoringExpressions(architecture, { ...model.frozen(), adapt });
+  const session = await createSession({ logits }, { threads: 1, ...source });
   const { targets: _, ...feeds } = scoringFeeds(rows);
   const places = BigInt64Array.from(rows.flat(), (_token, place) => BigInt(place));
-  const result = await session.run({ ...feeds, places: { data: places, shape: [places.length] } });
+  const matrices = adapter && loraFeeds(architecture, adapter);
+  const result = await session.run({ ...feeds, ...matrices, places: { data: places, shape: [places.length] } });
   await session.dispose();
   return floats(result.logits);
 }
 
 /** Largest difference between the scoring graph's logits and those of transformers. */
-export async function worstLogit(fixture: ParityFixture): Promise<number> {
-  return largestDifference(await scoredLogits(fixture, fixture.reference.tokens), fixture.logits);
+export async function worstLogit({ checkpoint, reference, logits }: RecordedLogits): Promise<number> {
+  return largestDifference(await scoredLogits(checkpoint, reference.tokens), logits);
 }
 
 /** What the scoring graph finds likeliest behind each token of the first prompt and its continuation by transformers. */
 export async function scoredContinuation(fixture: ParityFixture): Promise<number[]> {
   const { prompts, greedy } = fixture.reference;
   const vocabulary = fixture.checkpoint.architecture.vocabularySize;
-  const logits = await scoredLogits(fixture, [[...prompts[0], ...greedy[0]]]);
+  const logits = await scoredLogits(fixture.checkpoint, [[...prompts[0], ...greedy[0]]]);
   return greedy[0].map((_, i) => {
     const row = logits.subarray((prompts[0].length - 1 + i) * vocabulary).subarray(0, vocabulary);
     return row.indexOf(Math.max(...row));
   });
 }
 
-/** Loss with the adapter, and the largest relative difference of a LoRA matrix's gradient from PEFT's. */
-export async function adaptedLoss(fixture: ParityFixture): Promise<{ loss: number; worstGradient: number }> {
-  const { adapter, reference, loraGradients } = fixture;
-  const { architecture } = fixture.checkpoint;
-  const { context, options } = frozen(fixture);
+/** Loss with the adapter, and its gradients by the names that PEFT gives the matrices. */
+export async function adaptedGradients(
+  { reference, adapted }: RecordedGradients,
+  model: BaseModel,
+): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+  const { adapter } = adapted;
+  const { architecture, source } = model;
   const lora = trainableLora(architecture, adapter.shape);
   const feeds = scoringFeeds(reference.tokens, reference.labels);
-  const { logProbs } = scoringExpressions(architecture, { ...context, adapt: lora.adapt });
+  const { logProbs } = scoringExpressions(architecture, { ...model.frozen(), adapt: lora.adapt });
   const loss = meanLoss(logProbs, feeds.targets?.data.length ?? 0);
   const wanted = lora.parameters.map(({ tensor }) => tensor);
   const outputs = Object.fromEntries(gradients(loss, wanted).map((g, i): [string, Tensor] => [`d${i}`, g]));
-  const session = await createSession<string>({ loss, ...outputs }, options);
+  const session = await createSession<string>({ loss, ...outputs }, { threads: 1, ...source });
   const result = await session.run({ ...feeds, ...loraFeeds(architecture, adapter) });
   await session.dispose();
-  const differences = lora.parameters.map(({ module, matrix }, index) => {
-    const expected = loraGradients.get(`base_model.model.${module}.lora_${matrix.toUpperCase()}.weight`);
-    return relativeDifference(floats(result[`d${index}`] as Feeds[string]), expected ?? new Float32Array(0));
+  const found = lora.parameters.map(({ module, matrix }, index) => {
+    const name = `base_model.model.${module}.lora_${matrix.toUpperCase()}.weight`;
+    return [name, floats(result[`d${index}`] as Feeds[string])] as const;
   });
-  const complete = loraGradients.size === differences.length;
-  return {
-    loss: floats(result.loss as Feeds[string])[0] ?? Number.NaN,
-    worstGradient: complete ? Math.max(...differences) : Number.POSITIVE_INFINITY,
-  };
+  return { loss: floats(result.loss as Feeds[string])[0] ?? Number.NaN, gradients: new Map(found) };
+}
+
+/** Loss with the adapter, and the largest relative difference of a LoRA matrix's gradient from PEFT's. */
+export async function adaptedLoss(
+  fixture: RecordedGradients & { checkpoint: Checkpoint },
+): Promise<{ loss: number; worstGradient: number }> {
+  const expected = fixture.adapted.gradients;
+  const { loss, gradients: found } = await adaptedGradients(fixture, fixture.checkpoint);
+  const differences = [...found].map(([name, values]) =>
+    relativeDifference(values, expected.get(name) ?? new Float32Array(0)),
+  );
+  const complete = expected.size === differences.length;
+  return { loss, worstGradient: complete ? Math.max(...differences) : Number.POSITIVE_INFINITY };
 }
 
 /** Tokens of a prompt read at once, fewer than the prompts and the fixtures' windows have. */
@@ -141,7 +154,7 @@ const chunk = 4;
  * decode in one batch.
  */
 export async function steppedContinuations(
-  { checkpoint, adapter, reference }: ParityFixture,
+  { checkpoint, adapted: { adapter }, reference }: ParityFixture,
   model: StepModel,
 ): Promise<{ greedy: number[][]; adapted: number[] }> {
   const { architecture } = checkpoint;

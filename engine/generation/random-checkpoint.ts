@@ -1,5 +1,5 @@
-/** Test support: a tiny checkpoint of random weights with the embedded model's tokenizer, and adapters for it. */
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+/** Test support: tiny checkpoints of random weights with the embedded model's tokenizer, and adapters for them. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Architecture } from "../architectures/architecture.ts";
@@ -11,9 +11,14 @@ import { randomStream } from "./random.ts";
 
 const embeddedModel = join(import.meta.dirname, "../../models/rejoinder-tiny");
 
-const config = {
+/** Tokens of the embedded model's tokenizer. */
+const vocabularySize = 8192;
+/** The first of them are control tokens; this one ends a turn. */
+const controlTokens = 4;
+const endOfTurn = 3;
+
+const llamaConfig = {
   architectures: ["LlamaForCausalLM"],
-  vocab_size: 8192,
   hidden_size: 32,
   intermediate_size: 64,
   num_hidden_layers: 2,
@@ -22,29 +27,49 @@ const config = {
   max_position_embeddings: 512,
   rms_norm_eps: 1e-5,
   rope_theta: 10_000,
-  tie_word_embeddings: false,
-  eos_token_id: 3,
 };
+
+export interface RandomCheckpointOptions {
+  /** config.json without the vocabulary's entries; embeddings are not tied unless it says so. Default: a Llama's. */
+  config?: Readonly<Record<string, unknown>>;
+  /** Whether tokenizer_config.json keeps its chat template. Default true. */
+  chatTemplate?: boolean;
+}
 
 export interface RandomCheckpoint {
   folder: string;
   architecture: Architecture;
-  /** Writes another random adapter and returns its folder. */
+  /** Writes another random adapter for Llama's modules and returns its folder. */
   addAdapter(seed: number, rank: number): string;
   remove(): void;
 }
 
-export function randomCheckpoint(): RandomCheckpoint {
+/** Names of the head's weight where it is not tied to the embeddings. */
+const heads = ["lm_head.weight", "embed_out.weight"];
+
+export function randomCheckpoint({
+  config = llamaConfig,
+  chatTemplate = true,
+}: RandomCheckpointOptions = {}): RandomCheckpoint {
   const folder = mkdtempSync(join(tmpdir(), "random-checkpoint-"));
-  for (const name of ["tokenizer.json", "tokenizer_config.json"]) cpSync(join(embeddedModel, name), join(folder, name));
-  writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+  cpSync(join(embeddedModel, "tokenizer.json"), join(folder, "tokenizer.json"));
+  const { chat_template, ...tokenizerConfig } = JSON.parse(
+    readFileSync(join(embeddedModel, "tokenizer_config.json"), "utf8"),
+  ) as Record<string, unknown>;
+  writeFileSync(
+    join(folder, "tokenizer_config.json"),
+    JSON.stringify({ ...tokenizerConfig, ...(chatTemplate && { chat_template }) }),
+  );
+  const vocabulary = { vocab_size: vocabularySize, eos_token_id: endOfTurn };
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ tie_word_embeddings: false, ...config, ...vocabulary }));
   const architecture = readArchitecture(folder);
   const random = randomStream(1);
   const tensors = [...architecture.parameters].map(([name, shape]) => {
     const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    for (let i = 0; i < data.length; i++) data[i] = shape.length === 1 ? 0.5 + random() : random() - 0.5;
+    const isGain = shape.length === 1 && !name.endsWith(".bias");
+    for (let i = 0; i < data.length; i++) data[i] = isGain ? 0.5 + random() : random() - 0.5;
     // The end of a turn stays unlikely, so that replies are long enough to look at.
-    if (name === "lm_head.weight") data.fill(0, 0, 4 * config.hidden_size);
+    if (heads.includes(name)) data.fill(0, 0, controlTokens * architecture.hiddenSize);
     return [name, { data, shape }] as const;
   });
   writeFileSync(join(folder, "model.safetensors"), encodeSafetensors(new Map(tensors), "F32"));
