@@ -4,7 +4,7 @@ import * as echarts from "echarts";
 
 export interface LineChart {
   title: string;
-  /** Logarithmic, base 2: it shows doublings. */
+  /** Evenly spaced, whatever their distances: doublings look alike. */
   x: { name: string; values: readonly number[] };
   y: { name: string; values: readonly number[] };
 }
