@@ -167,6 +167,11 @@ describe.runIf(existsSync(reward))("the server as a process", () => {
       { PORT: "many" },
       /^Rejoinder cannot start: PORT=many: expected a whole number from 0 to 65535.\n$/,
     ],
+    [
+      "a device that is not there",
+      { DEVICE: "cuda" },
+      /^Rejoinder cannot start: DEVICE=cuda: onnxruntime's cuda provider is not there: .*npm rebuild .*offers: cpu.*\n$/,
+    ],
     ["a damaged checkpoint", { MODEL: "damaged" }, /damaged.model\.safetensors/],
     ["an absent checkpoint", { MODEL: "absent" }, /absent/],
     ["an absent reward model", { REWARD: "absent" }, /absent/],
