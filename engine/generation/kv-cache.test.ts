@@ -71,6 +71,17 @@ describe("KvCache", () => {
     expect(read(cache, 1, 0, 1)).toEqual([12002, 12002.1, 12002.2, 12002.3]);
   });
 
+  it("lets two slots change places", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(3, 5);
+    for (const position of [0, 1]) write(cache, 2, position);
+    write(cache, 1, 0);
+    cache.swap(1, 2, 2);
+    expect(read(cache, 1, 1, 1)).toEqual([12002, 12002.1, 12002.2, 12002.3]);
+    expect(read(cache, 0, 2, 0)).toEqual([1000, 1000.1, 1000.2, 1000.3]);
+    expect(read(cache, 0, 2, 1)).toEqual([0, 0, 0, 0]);
+  });
+
   it("takes rows and times of a step apart", () => {
     const cache = new KvCache(layout);
     cache.reserve(2, 5);

@@ -117,6 +117,20 @@ export class KvCache {
     }
   }
 
+  /** Lets two slots change places, as far as their first `length` tokens go. */
+  swap(a: number, b: number, length: number): void {
+    const { keyValueHeads, headSize } = this.#layout;
+    const stride = this.#capacity * headSize;
+    for (const block of this.#blocks) {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const [atA, atB] = [a, b].map((slot) => (slot * keyValueHeads + head) * stride) as [number, number];
+        const heldByA = block.slice(atA, atA + length * headSize);
+        block.copyWithin(atA, atB, atB + length * headSize);
+        block.set(heldByA, atB);
+      }
+    }
+  }
+
   /** Bytes that `save` takes for a sequence of so many tokens. */
   savedBytes(length: number): number {
     const { layers, keyValueHeads, headSize } = this.#layout;
