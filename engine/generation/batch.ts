@@ -6,6 +6,9 @@ import type { KvCache } from "./kv-cache.ts";
 import type { PrefixStore } from "./prefix-store.ts";
 import type { Turn } from "./turn.ts";
 
+/** Tokens that a slot must have room for: the prompt, or all that was said and one more. */
+const needs = ({ reply, cached }: Turn) => Math.max(reply.request.promptTokens.length, cached + 1);
+
 export class Batch {
   readonly cache: KvCache;
   readonly #prefixes: PrefixStore;
@@ -64,7 +67,7 @@ export class Batch {
     this.#speakers += 1;
   }
 
-  /** Takes a turn out, keeps what a reply that has been said was read as, and closes the gap. */
+  /** Takes a turn out, keeps what the cache holds of a reply that has been said, closes the gap, and gives memory back. */
   leave(turn: Turn): void {
     let slot = this.slotOf(turn);
     if (slot < 0) return;
@@ -75,6 +78,7 @@ export class Batch {
     }
     this.#fill(slot, this.#turns.length - 1);
     this.#turns.pop();
+    this.cache.shrink(this.size, Math.max(0, ...this.#turns.map(needs)));
   }
 
   /** Moves the turn of one slot into an empty one. Returns the slot that is empty now. */

@@ -100,6 +100,24 @@ describe("Scheduler", () => {
     expect(events.filter((event) => "result" in event).map(({ id }) => id)).toEqual([0, 1, 2]);
   });
 
+  it("gives memory back when long ones have left, and all of it when nobody is in work", async () => {
+    const { scheduler, resultOf } = createScheduler({ maxConcurrent: 8 });
+    const stays = request(0, 20, { maxTokens: 90 });
+    for (const id of [0, 1, 2, 3, 4, 5, 6]) scheduler.submit(id, request(id, 400));
+    scheduler.submit(7, stays);
+    for (let step = 0; step < 20; step++) await scheduler.advance();
+    // Keys and values of 2 layers with 2 heads of 8 numbers of 4 bytes.
+    const bytesOf = (slots: number, capacity: number) => 2 * 2 * 2 * 8 * 4 * slots * capacity;
+    expect(scheduler.cacheBytes).toBe(bytesOf(8, 512));
+    for (const id of [0, 1, 2, 3, 4, 5, 6]) scheduler.cancel(id);
+    await scheduler.advance();
+    // Eight slots became two when two were in use, which is a quarter; one of two is a half.
+    expect(scheduler.cacheBytes).toBe(bytesOf(2, 128));
+    while (await scheduler.advance());
+    expect(scheduler.cacheBytes).toBe(0);
+    await expectAsAlone(resultOf(7), stays);
+  });
+
   it("says the same as alone whoever joins, leaves and is cancelled meanwhile", async () => {
     const visitor = fc.record({
       kind: fc.nat(2),

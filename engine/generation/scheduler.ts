@@ -69,6 +69,11 @@ export class Scheduler {
     return this.#batch.size;
   }
 
+  /** Bytes that keys and values of those in work take. */
+  get cacheBytes(): number {
+    return this.#batch.cache.bytes;
+  }
+
   get queued(): number {
     return this.#waiting.length;
   }
