@@ -13,6 +13,8 @@ import { readPeftAdapter } from "./lora/peft.ts";
 import { createSession, floats } from "./runtime/session.ts";
 import {
   CheckpointError,
+  type Device,
+  DeviceError,
   type Engine,
   EngineBusyError,
   EngineRequestError,
@@ -209,8 +211,8 @@ describe("generate", () => {
       [{ promptTokens: [] }, "holds no token"],
       [{ promptTokens: [8192] }, "token 0 has the id 8192"],
       [{ maxTokens: 0 }, "maxTokens must be"],
-      [{ stop: [""] }, "stop string"],
-      [{ topLogProbs: 21 }, "topLogProbs must be"],
+      [{ stop: ["a", ""] }, 'stop[1] must be a string that is not empty, not ""'],
+      [{ topLogProbs: 21 }, "topLogProbs must be a whole number from 0 to 20, not 21"],
       [{ sampling: { ...sampling, temperature: Number.NaN } }, "temperature must be"],
       [{ sampling: { ...sampling, topP: 0 } }, "topP must be"],
       [{ sampling: { ...sampling, topK: 1.5 } }, "topK must be"],
@@ -314,6 +316,17 @@ describe("createEngine", () => {
 
   it("refuses settings that make no sense", async () => {
     await expect(createEngine({ modelDir: checkpoint.folder, threads: 0 })).rejects.toThrow("threads must be");
+  });
+
+  it("refuses a device that is not there by its name, with what is, and one that never was", async () => {
+    const start = (device: string) => createEngine({ modelDir: checkpoint.folder, device: device as Device });
+    const refused = await start("cuda").catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(DeviceError);
+    expect((refused as Error).message).toMatch(
+      /^onnxruntime's cuda provider is not there: .*cuda12.* \(it offers: cpu/,
+    );
+    await expect(start("tpu")).rejects.toThrow("device must be one of cpu, cuda, webgpu, not tpu");
+    await (await start("cpu")).close();
   });
 
   it("ends what is in work when it is closed", async () => {

@@ -6,7 +6,7 @@ import { EngineClient } from "./generation/engine-client.ts";
 import type { KvPrecision } from "./generation/kv-cache.ts";
 import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
-import type { Engine, ModelInfo } from "./types.ts";
+import { type Device, devices, type Engine, type ModelInfo } from "./types.ts";
 
 export { createEncoder } from "./encoder/encoder-client.ts";
 
@@ -19,6 +19,8 @@ export interface EngineOptions {
   cacheDir?: string;
   /** Precision of cached keys and values. fp16 halves their memory. Default "fp32". */
   kvCache?: KvPrecision;
+  /** Where the model runs. What it needs must be there, or the start fails with a DeviceError. Default "cpu". */
+  device?: Device;
   /** Threads of one matrix product, at least 1. Default: 2, or 1 where there is only one processor. */
   threads?: number;
   /** Replies written at a time; further requests wait. Default 8. */
@@ -29,12 +31,16 @@ export interface EngineOptions {
   prefixBytes?: number;
 }
 
-/** Starts an engine in its own thread. @throws CheckpointError naming the file and what is wrong with it */
+/**
+ * Starts an engine in its own thread.
+ * @throws CheckpointError naming the file and what is wrong with it; DeviceError if the runtime cannot use the device
+ */
 export async function createEngine({
   modelDir,
   quantization = "none",
   cacheDir,
   kvCache = "fp32",
+  device = "cpu",
   threads = Math.min(2, availableParallelism()),
   maxConcurrent = 8,
   maxQueue = 64,
@@ -50,6 +56,7 @@ export async function createEngine({
       throw new RangeError(`${name} must be a whole number from ${least}, not ${value}`);
     }
   }
+  if (!devices.includes(device)) throw new RangeError(`device must be one of ${devices.join(", ")}, not ${device}`);
   const { vocabularySize } = readArchitecture(modelDir);
   const tokenizer = loadTokenizer(modelDir, vocabularySize);
   const { bytes, stopTokens, roleTags } = tokenizer;
@@ -59,6 +66,7 @@ export async function createEngine({
     quantization,
     cacheDir,
     kvCache,
+    device,
     vocabulary,
     threads,
     maxConcurrent,

@@ -58,6 +58,10 @@ export interface ChatMessage {
   content: string;
 }
 
+/** Where the model runs: an execution provider of onnxruntime. */
+export const devices = ["cpu", "cuda", "webgpu"] as const;
+export type Device = (typeof devices)[number];
+
 export interface ModelInfo {
   /** Folder name of the checkpoint. */
   id: string;
@@ -92,6 +96,11 @@ export class EngineRequestError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** The runtime cannot use the device that was asked for; the message is one sentence that says why and what it offers. */
+export class DeviceError extends Error {
+  readonly code = "device_unavailable";
 }
 
 /** A file of a checkpoint or adapter is damaged or does not fit; the message names file and tensor. */

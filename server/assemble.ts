@@ -118,7 +118,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   routes.use(
     createStatusRoute(async () => ({
       version,
-      model: { id, architecture, parameters, quantization },
+      model: { id, architecture, parameters, quantization, device: config.device },
       adapter: registry.live(),
       reward: { name: scorer.name, version: scorer.version },
       training: await training.status(),

@@ -34,7 +34,7 @@ test.each([
   [{ RETRAIN_CRON: "every day" }, "RETRAIN_CRON=every day: expected a cron expression such as 0 3 * * *."],
   [{ CONSENT_DEFAULT: "yes" }, "CONSENT_DEFAULT=yes: expected true or false."],
   [{ QUANTIZATION: "int2" }, "QUANTIZATION=int2: expected one of none, int8, int4."],
-  [{ DEVICE: "cuda" }, 'DEVICE=cuda: only "cpu" is supported in this version.'],
+  [{ DEVICE: "gpu" }, "DEVICE=gpu: expected one of cpu, cuda, webgpu."],
   [
     { REDIS_URL: "redis://secret@host" },
     "REDIS_URL=…: is not supported in this version: jobs and sockets are served within this process.",

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CronPattern } from "croner";
 import { z } from "zod";
+import { type Device, devices } from "../engine/types.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -22,14 +23,6 @@ function integer(least: number, most: number) {
 
 const flag = z.enum(["true", "false"], "expected true or false").transform((value) => value === "true");
 const text = z.string().min(1, "expected a value");
-
-function only<Value extends string>(value: Value, others: readonly string[]) {
-  return z
-    .string()
-    .refine((given) => given === value || others.includes(given), `expected one of ${[value, ...others].join(", ")}`)
-    .refine((given) => given === value, `only "${value}" is supported in this version`)
-    .transform(() => value);
-}
 
 function isCronPattern(pattern: string): boolean {
   try {
@@ -49,7 +42,7 @@ const settingsSchema = z.object({
   ADAPTER: text.optional(),
   QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
   KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
-  DEVICE: only("cpu", ["cuda", "webgpu"]).default("cpu"),
+  DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.default(resolve(root, "models/toxicity-small")),
   REDIS_URL: unsupported("jobs and sockets are served within this process"),
@@ -85,6 +78,8 @@ export interface Config {
   quantization: "none" | "int8" | "int4";
   /** Precision of cached keys and values. */
   kvCache: "fp32" | "fp16";
+  /** Where the model runs. */
+  device: Device;
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
   cacheDir: string;
   threads: number;
@@ -146,6 +141,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     adapter: settings.ADAPTER,
     quantization: settings.QUANTIZATION,
     kvCache: settings.KV_CACHE,
+    device: settings.DEVICE,
     cacheDir: resolve(settings.DATA_DIR, "quantized"),
     threads: settings.THREADS,
     rewardDir: resolve(settings.REWARD),

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import OpenAI from "openai";
 import { io } from "socket.io-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { createEngine } from "../engine/index.ts";
+import { defaultSampling } from "../engine/types.ts";
 import { writeSampleModel } from "./adapters/sample-model.ts";
 import type { DoneEvent, ExchangeSummary, MessageAck, MessageRequest, TokenEvent } from "./protocol/index.ts";
 import type { ChatSocket } from "./testing/test-server.ts";
@@ -123,6 +125,39 @@ describe.runIf(existsSync(reward))("the server as a process", () => {
     expect(record.replyTokens).toHaveLength(done[0]?.tokens ?? 0);
   });
 
+  test("log-probs are those of the distribution that was sampled from, as the engine itself gives them", async () => {
+    const { url } = await start();
+    const openai = new OpenAI({ baseURL: `${url}/v1`, apiKey: "none" });
+    const messages = [{ role: "user" as const, content: "Go home, all of you." }];
+    const { choices } = await openai.chat.completions.create({
+      model: "base",
+      messages,
+      temperature: 0.8,
+      top_p: 0.7,
+      seed: 3,
+      max_tokens: 20,
+      logprobs: true,
+      top_logprobs: 20,
+    });
+    const engine = await createEngine({ modelDir: model, threads: 1 });
+    const sampling = { ...defaultSampling, temperature: 0.8, topP: 0.7, seed: 3 };
+    const promptTokens = engine.renderChat(messages);
+    const steps = engine.generate({ promptTokens, adapter: null, sampling, maxTokens: 20, stop: [] });
+    let step = await steps.next();
+    while (!step.done) step = await steps.next();
+    await engine.close();
+    const content = choices[0]?.logprobs?.content ?? [];
+    // Tokens at the end that make no text, such as the end of the turn, are not listed.
+    expect(content.length).toBeGreaterThan(10);
+    for (const [i, { logprob, top_logprobs: top }] of content.entries()) {
+      expect(logprob).toBeCloseTo(step.value.logProbs[i] as number, 4);
+      const mass = top.reduce((sum, each) => sum + Math.exp(each.logprob), 0);
+      // Few tokens were kept by top-p where fewer than 20 are listed: they then share all probability.
+      if (top.length < 20) expect(mass).toBeCloseTo(1, 4);
+      else expect(mass).toBeLessThan(1 + 1e-4);
+    }
+  });
+
   test("a server that is killed mid-reply has kept the acknowledged exchange and marks it as cut", async () => {
     const first = await start();
     const { tokens, send } = await connect(first.url);
@@ -166,6 +201,11 @@ describe.runIf(existsSync(reward))("the server as a process", () => {
       "a bad setting",
       { PORT: "many" },
       /^Rejoinder cannot start: PORT=many: expected a whole number from 0 to 65535.\n$/,
+    ],
+    [
+      "a device that is not there",
+      { DEVICE: "cuda" },
+      /^Rejoinder cannot start: DEVICE=cuda: onnxruntime's cuda provider is not there: .*npm rebuild .*offers: cpu.*\n$/,
     ],
     ["a damaged checkpoint", { MODEL: "damaged" }, /damaged.model\.safetensors/],
     ["an absent checkpoint", { MODEL: "absent" }, /absent/],

@@ -5,13 +5,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import pino from "pino";
 import type { Server as SocketServer } from "socket.io";
-import { createEngine } from "../engine/index.ts";
 import { assemble } from "./assemble.ts";
 import { loadJudge } from "./chat/load-judge.ts";
 import { type Config, readConfig, SettingError } from "./config.ts";
 import { createFrontDoor } from "./http/front-door.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSocketServer } from "./sockets/server.ts";
+import { startEngine } from "./start-engine.ts";
 import { openStore } from "./store/index.ts";
 
 export interface RunningServer {
@@ -63,8 +63,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     if (cut > 0)
       log.warn({ replies: cut }, "replies were cut when the server last died; they are marked and never train");
 
-    const { modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue } = config;
-    const loadingEngine = createEngine({ modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue });
+    const loadingEngine = startEngine(config);
     opened.push(async () => (await loadingEngine.catch(() => null))?.close());
     const loadingJudge = loadJudge(config.rewardDir);
     opened.push(async () => (await loadingJudge.catch(() => null))?.close());
@@ -79,7 +78,10 @@ export async function startServer(config: Config): Promise<RunningServer> {
     sockets.attach(http);
     attached = true;
     door.open(assembly.routes);
-    log.info({ url, model: engine.model.id, reward: scorer.name, threads }, "ready");
+    log.info(
+      { url, model: engine.model.id, reward: scorer.name, threads: config.threads, device: config.device },
+      "ready",
+    );
     return {
       url,
       async close() {

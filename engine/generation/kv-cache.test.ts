@@ -71,6 +71,42 @@ describe("KvCache", () => {
     expect(read(cache, 1, 0, 1)).toEqual([12002, 12002.1, 12002.2, 12002.3]);
   });
 
+  it("gives back slots and capacity of which a quarter or less is needed, and keeps what is in the rest", () => {
+    const cache = new KvCache({ ...layout, contextLength: 1024 });
+    const bytesOf = (slots: number, capacity: number) => slots * 2 * 2 * 2 * capacity * 2 * 4;
+    cache.reserve(8, 900);
+    write(cache, 1, 100);
+    for (const [slots, length] of [
+      [8, 257],
+      [3, 1000],
+    ] as const) {
+      cache.shrink(slots, length);
+      expect(cache.bytes).toBe(bytesOf(8, 1024));
+    }
+    cache.shrink(8, 256);
+    expect(cache.bytes).toBe(bytesOf(8, 256));
+    cache.shrink(2, 200);
+    expect(cache.bytes).toBe(bytesOf(2, 256));
+    expect(read(cache, 1, 1, 100)).toEqual([11200, 11200.1, 11200.2, 11200.3]);
+    cache.shrink(2, 65);
+    expect([cache.capacity, cache.bytes]).toEqual([256, bytesOf(2, 256)]);
+    cache.reserve(8, 1024);
+    expect(read(cache, 1, 1, 100)).toEqual([11200, 11200.1, 11200.2, 11200.3]);
+    cache.shrink(0, 0);
+    expect(cache.bytes).toBe(bytesOf(1, 128));
+  });
+
+  it("lets two slots change places", () => {
+    const cache = new KvCache(layout);
+    cache.reserve(3, 5);
+    for (const position of [0, 1]) write(cache, 2, position);
+    write(cache, 1, 0);
+    cache.swap(1, 2, 2);
+    expect(read(cache, 1, 1, 1)).toEqual([12002, 12002.1, 12002.2, 12002.3]);
+    expect(read(cache, 0, 2, 0)).toEqual([1000, 1000.1, 1000.2, 1000.3]);
+    expect(read(cache, 0, 2, 1)).toEqual([0, 0, 0, 0]);
+  });
+
   it("takes rows and times of a step apart", () => {
     const cache = new KvCache(layout);
     cache.reserve(2, 5);

@@ -24,6 +24,9 @@ export interface SavedRows {
 
 const smallestCapacity = 128;
 
+/** The least power of two that is at least `count` and 1. */
+const powerOfTwo = (count: number) => 2 ** Math.ceil(Math.log2(Math.max(1, count)));
+
 export class KvCache {
   readonly #layout: KvCacheLayout;
   readonly #makeBlock: (size: number) => Block;
@@ -54,23 +57,42 @@ export class KvCache {
    * @throws RangeError beyond the context length
    */
   reserve(slots: number, length: number): void {
-    const { layers, keyValueHeads, headSize, contextLength } = this.#layout;
+    const { contextLength } = this.#layout;
     if (length > contextLength) throw new RangeError(`${length} tokens do not fit a context of ${contextLength}`);
     if (slots <= this.#slots && length <= this.#capacity) return;
-    const newSlots = Math.max(this.#slots, 2 ** Math.ceil(Math.log2(slots)));
-    const bucket = Math.max(smallestCapacity, 2 ** Math.ceil(Math.log2(length)));
-    const newCapacity = Math.max(this.#capacity, Math.min(contextLength, bucket));
-    const before = this.#capacity * headSize;
-    this.#blocks = Array.from({ length: 2 * layers }, (_, index) => {
-      const block = this.#makeBlock(newSlots * keyValueHeads * newCapacity * headSize);
+    this.#resize(Math.max(this.#slots, powerOfTwo(slots)), Math.max(this.#capacity, this.#bucket(length)));
+  }
+
+  /**
+   * Gives back what is not needed once that is a good deal: where `slots` or `length` are at most a quarter of what is
+   * held. So a sequence that goes on growing is not copied to and fro. What the needed slots hold stays.
+   */
+  shrink(slots: number, length: number): void {
+    const newSlots = slots <= this.#slots / 4 ? powerOfTwo(slots) : this.#slots;
+    const newCapacity = length <= this.#capacity / 4 ? this.#bucket(length) : this.#capacity;
+    if (newSlots < this.#slots || newCapacity < this.#capacity) this.#resize(newSlots, newCapacity);
+  }
+
+  #bucket(length: number): number {
+    return Math.min(this.#layout.contextLength, Math.max(smallestCapacity, powerOfTwo(length)));
+  }
+
+  #resize(slots: number, capacity: number): void {
+    const { layers, keyValueHeads, headSize } = this.#layout;
+    const [before, after] = [this.#capacity * headSize, capacity * headSize];
+    const kept = Math.min(before, after);
+    const keptHeads = Math.min(this.#slots, slots) * keyValueHeads;
+    // One block after the other, so that old and new are not all held at once.
+    for (let index = 0; index < 2 * layers; index++) {
+      const block = this.#makeBlock(slots * keyValueHeads * after);
       const old = this.#blocks[index];
-      for (let head = 0; old !== undefined && head < this.#slots * keyValueHeads; head++) {
-        block.set(old.subarray(head * before, (head + 1) * before), head * newCapacity * headSize);
+      for (let head = 0; old !== undefined && head < keptHeads; head++) {
+        block.set(old.subarray(head * before, head * before + kept), head * after);
       }
-      return block;
-    });
-    this.#slots = newSlots;
-    this.#capacity = newCapacity;
+      this.#blocks[index] = block;
+    }
+    this.#slots = slots;
+    this.#capacity = capacity;
   }
 
   /** Views of `count` slots from `first` on, [count, key/value heads, capacity, head size]. */
@@ -113,6 +135,20 @@ export class KvCache {
       for (let head = 0; head < keyValueHeads; head++) {
         const source = (from * keyValueHeads + head) * stride;
         block.copyWithin((to * keyValueHeads + head) * stride, source, source + length * headSize);
+      }
+    }
+  }
+
+  /** Lets two slots change places, as far as their first `length` tokens go. */
+  swap(a: number, b: number, length: number): void {
+    const { keyValueHeads, headSize } = this.#layout;
+    const stride = this.#capacity * headSize;
+    for (const block of this.#blocks) {
+      for (let head = 0; head < keyValueHeads; head++) {
+        const [atA, atB] = [a, b].map((slot) => (slot * keyValueHeads + head) * stride) as [number, number];
+        const heldByA = block.slice(atA, atA + length * headSize);
+        block.copyWithin(atA, atB, atB + length * headSize);
+        block.set(heldByA, atB);
       }
     }
   }

@@ -1,6 +1,8 @@
 /** What the engine's thread and its client say to each other. */
 import {
   CheckpointError,
+  type Device,
+  DeviceError,
   EngineBusyError,
   EngineRequestError,
   type GenerationChunk,
@@ -18,6 +20,7 @@ export interface WorkerSettings {
   quantization: ModelInfo["quantization"];
   cacheDir: string | undefined;
   kvCache: KvPrecision;
+  device: Device;
   vocabulary: ReplyVocabulary;
   threads: number;
   maxConcurrent: number;
@@ -55,14 +58,22 @@ export type FromWorker =
 
 /** Structured cloning keeps no classes, and callers branch on them. */
 export interface WireError {
-  code: EngineBusyError["code"] | EngineRequestError["code"] | CheckpointError["code"] | "internal";
+  code:
+    | EngineBusyError["code"]
+    | EngineRequestError["code"]
+    | CheckpointError["code"]
+    | DeviceError["code"]
+    | "internal";
   message: string;
 }
 
 export function toWire(error: unknown): WireError {
   const message = error instanceof Error ? error.message : String(error);
   const isKnown =
-    error instanceof EngineBusyError || error instanceof EngineRequestError || error instanceof CheckpointError;
+    error instanceof EngineBusyError ||
+    error instanceof EngineRequestError ||
+    error instanceof CheckpointError ||
+    error instanceof DeviceError;
   return { code: isKnown ? error.code : "internal", message };
 }
 
@@ -72,6 +83,8 @@ export function fromWire({ code, message }: WireError): Error {
       return new EngineBusyError(message);
     case "bad_checkpoint":
       return new CheckpointError(message);
+    case "device_unavailable":
+      return new DeviceError(message);
     case "internal":
       return new Error(message);
     default:

@@ -33,7 +33,9 @@ export function checkRequest(request: GenerationRequest, limits: ModelLimits): v
   checkNumber("seed", sampling.seed, "a whole number", Number.isSafeInteger);
   checkNumber("maxTokens", maxTokens, "a whole number from 1", isWhole(1, Number.MAX_SAFE_INTEGER));
   checkNumber("topLogProbs", topLogProbs, "a whole number from 0 to 20", isWhole(0, 20));
-  if (stop.some((text) => typeof text !== "string" || text === "")) throw invalid("a stop string must not be empty");
+  const noStop = stop.findIndex((text) => typeof text !== "string" || text === "");
+  if (noStop >= 0)
+    throw invalid(`stop[${noStop}] must be a string that is not empty, not ${JSON.stringify(stop[noStop])}`);
   if (promptTokens.length === 0) throw invalid("the prompt holds no token");
   checkTokens(promptTokens, limits);
   if (promptTokens.length >= limits.contextLength) {

@@ -1,6 +1,6 @@
 /**
- * Continuous batching (Yu et al. 2022, "Orca"): replies join and leave the running batch at every step. A long prompt
- * is read in chunks between the steps of the others, who wait for one chunk at most.
+ * Continuous batching (Yu et al. 2022, "Orca"): replies join and leave the running batch at every step. Prompts are read
+ * in chunks between the steps of those who speak, who wait for one chunk at most.
  */
 import {
   EngineBusyError,
@@ -9,15 +9,16 @@ import {
   type GenerationRequest,
   type GenerationResult,
 } from "../types.ts";
-import type { StackableAdapter } from "./adapter-stack.ts";
-import type { KvCache } from "./kv-cache.ts";
+import { Batch } from "./batch.ts";
 import { PrefixStore } from "./prefix-store.ts";
+import { ReadingOrder } from "./reading-order.ts";
 import { Reply, type ReplyVocabulary } from "./reply.ts";
 import { checkRequest, checkTokens } from "./request-checks.ts";
 import { ResidentAdapters } from "./resident-adapters.ts";
 import { Sampler } from "./sampler.ts";
 import { ScoringJob } from "./scoring.ts";
 import type { Prediction, StepModel } from "./step-model.ts";
+import type { Turn } from "./turn.ts";
 
 export type ReplyEvent = { id: number } & (
   | { chunk: GenerationChunk }
@@ -36,15 +37,6 @@ export interface SchedulerOptions {
   emit: (event: ReplyEvent) => void;
 }
 
-interface Turn {
-  id: number;
-  reply: Reply;
-  adapter: StackableAdapter | null;
-  /** Tokens that the cache holds. */
-  cached: number;
-  isCancelled: boolean;
-}
-
 /** Tokens of a prompt, or of a sequence to be scored, read at once while others are speaking, and while nobody is. */
 const chunkBeside = 24;
 const chunkAlone = 256;
@@ -56,14 +48,11 @@ export class Scheduler {
   readonly #vocabulary: ReplyVocabulary;
   readonly #options: SchedulerOptions;
   readonly #sampler: Sampler;
-  readonly #cache: KvCache;
+  readonly #batch: Batch;
   readonly #prefixes: PrefixStore;
   #waiting: Turn[] = [];
-  /** The turn whose prompt is being read; its slot is the one after those of the speaking. */
-  #reading: Turn | null = null;
+  readonly #order = new ReadingOrder();
   #scoredLast = false;
-  /** In slots 0, 1, ... */
-  readonly #speaking: Turn[] = [];
   readonly #scoring: { job: ScoringJob; resolve: (logProbs: number[]) => void; reject: (cause: unknown) => void }[] =
     [];
 
@@ -72,16 +61,26 @@ export class Scheduler {
     this.#vocabulary = vocabulary;
     this.#options = options;
     this.#sampler = new Sampler();
-    this.#cache = model.createCache();
     this.#prefixes = new PrefixStore(options.prefixBytes);
+    this.#batch = new Batch(model.createCache(), this.#prefixes);
   }
 
   get active(): number {
-    return this.#speaking.length + (this.#reading === null ? 0 : 1);
+    return this.#batch.size;
+  }
+
+  /** Bytes that keys and values of those in work take. */
+  get cacheBytes(): number {
+    return this.#batch.cache.bytes;
   }
 
   get queued(): number {
     return this.#waiting.length;
+  }
+
+  /** Tokens that may be read at once now. */
+  get #chunk(): number {
+    return this.#batch.speaking.length === 0 ? chunkAlone : chunkBeside;
   }
 
   /** Lets a request wait for its place in the batch. @throws EngineBusyError, EngineRequestError */
@@ -125,66 +124,52 @@ export class Scheduler {
   /** One step of all that is in work. Returns false, with all memory but the kept prefixes given back, when there is nothing left to do. */
   async advance(): Promise<boolean> {
     for (const turn of this.#turns()) if (turn.isCancelled) this.#end(turn, turn.reply.end("cancelled"));
-    if (this.#reading === null && this.#speaking.length < this.#options.maxConcurrent) {
-      this.#reading = this.#waiting.shift() ?? null;
+    while (this.active < this.#options.maxConcurrent) {
+      const turn = this.#waiting.shift();
+      if (turn === undefined) break;
+      this.#batch.join(turn);
     }
+    const { reading } = this.#batch;
     // The speaking wait for one chunk at most, of a prompt or of a sequence to be scored.
-    const mayScore = this.#scoring.length > 0 && (this.#reading === null || !this.#scoredLast);
+    const mayScore = this.#scoring.length > 0 && (reading.length === 0 || !this.#scoredLast);
     if (mayScore) await this.#score();
-    else if (this.#reading !== null) await this.#attempt([this.#reading], () => this.#read());
+    else if (reading.length > 0) {
+      const turn = this.#order.next(reading);
+      await this.#attempt([turn], () => this.#read(turn));
+    }
     this.#scoredLast = mayScore;
-    if (this.#speaking.length > 0) await this.#attempt([...this.#speaking], () => this.#speak());
+    const { speaking } = this.#batch;
+    if (speaking.length > 0) await this.#attempt(speaking, () => this.#speak(speaking));
     if (this.active + this.queued + this.#scoring.length > 0) return true;
-    this.#cache.clear();
+    this.#batch.cache.clear();
     this.#model.rest();
     return false;
   }
 
   /** Reads the next chunk of a prompt; its end brings the reply's first token. */
-  async #read(): Promise<void> {
-    const turn = this.#reading;
-    if (turn === null) return;
-    const { promptTokens } = turn.reply.request;
-    const slot = this.#speaking.length;
-    if (turn.cached === 0) this.#begin(turn, slot);
-    const size = slot === 0 ? chunkAlone : chunkBeside;
-    const tokens = promptTokens.slice(turn.cached, turn.cached + size);
+  async #read(turn: Turn): Promise<void> {
+    const { promptTokens, sampling } = turn.reply.request;
+    if (turn.cached === 0) this.#batch.begin(turn);
+    const tokens = promptTokens.slice(turn.cached, turn.cached + this.#chunk);
     const isLast = turn.cached + tokens.length === promptTokens.length;
     const row = { tokens, start: turn.cached, adapter: turn.adapter };
-    const places = isLast ? [{ at: tokens.length - 1, sampling: turn.reply.request.sampling }] : [];
-    const [prediction] = await this.#model.predict(this.#cache, slot, [row], places);
+    const places = isLast ? [{ at: tokens.length - 1, sampling }] : [];
+    const { cache } = this.#batch;
+    const [prediction] = await this.#model.predict(cache, this.#batch.slotOf(turn), [row], places);
     turn.cached += tokens.length;
     if (prediction === undefined) return;
-    this.#reading = null;
-    this.#speaking.push(turn);
+    this.#batch.speak(turn);
     this.#advanceReply(turn, prediction);
   }
 
-  /** Makes room for a prompt and takes over what of it was read before; its last token is read anew for its logits. */
-  #begin(turn: Turn, slot: number): void {
-    const { promptTokens } = turn.reply.request;
-    this.#cache.reserve(slot + 1, promptTokens.length);
-    const known = this.#prefixes.longest(turn.adapter?.sha256 ?? null, promptTokens);
-    if (known === null) return;
-    turn.cached = Math.min(known.length, promptTokens.length - 1);
-    this.#cache.restore(slot, known.rows, turn.cached);
-  }
-
-  /** Keeps what the cache holds of a reply that has been said: the next turn begins with it. */
-  #keep({ reply, adapter, cached }: Turn, slot: number): void {
-    if (cached === 0 || !this.#prefixes.takes(this.#cache.savedBytes(cached))) return;
-    const tokens = [...reply.request.promptTokens, ...reply.result().tokens].slice(0, cached);
-    this.#prefixes.put(adapter?.sha256 ?? null, tokens, this.#cache.save(slot, cached));
-  }
-
   /** One token for each of the speaking. */
-  async #speak(): Promise<void> {
-    const turns = [...this.#speaking];
+  async #speak(turns: readonly Turn[]): Promise<void> {
+    const { cache } = this.#batch;
     const longest = Math.max(...turns.map(({ cached }) => cached));
-    this.#cache.reserve(turns.length, longest + 1);
+    cache.reserve(turns.length, longest + 1);
     const rows = turns.map(({ reply, cached, adapter }) => ({ tokens: [reply.lastToken], start: cached, adapter }));
     const places = turns.map(({ reply }, at) => ({ at, sampling: reply.request.sampling }));
-    const predictions = await this.#model.predict(this.#cache, 0, rows, places);
+    const predictions = await this.#model.predict(cache, 0, rows, places);
     for (const turn of turns) turn.cached += 1;
     turns.forEach((turn, row) => {
       this.#advanceReply(turn, predictions[row] as Prediction);
@@ -207,13 +192,17 @@ export class Scheduler {
     if (first === undefined) return;
     const { job, resolve, reject } = first;
     try {
-      if (!(await job.advance(this.#speaking.length === 0 ? chunkAlone : chunkBeside))) return;
+      if (!(await job.advance(this.#chunk))) return;
       resolve(job.logProbs);
     } catch (cause) {
       reject(cause);
     }
     this.#scoring.shift();
     this.adapters.release(job.adapter);
+  }
+
+  #turns(): Turn[] {
+    return [...this.#batch.speaking, ...this.#batch.reading, ...this.#waiting];
   }
 
   /** A step that fails ends the replies it was for, and only them. */
@@ -236,23 +225,10 @@ export class Scheduler {
     this.#options.emit({ id: turn.id, result: turn.reply.result() });
   }
 
-  /** Takes a turn out of wherever it is and closes the gap in the cache. */
+  /** Takes a turn out of wherever it is. */
   #leave(turn: Turn): void {
     this.adapters.release(turn.adapter);
     this.#waiting = this.#waiting.filter((other) => other !== turn);
-    if (this.#reading === turn) this.#reading = null;
-    const slot = this.#speaking.indexOf(turn);
-    const last = this.#speaking.length - 1;
-    const lastTurn = this.#speaking[last];
-    if (slot < 0 || lastTurn === undefined) return;
-    if (turn.reply.finishReason !== null) this.#keep(turn, slot);
-    if (slot < last) this.#cache.move(last, slot, lastTurn.cached);
-    if (this.#reading !== null) this.#cache.move(last + 1, last, this.#reading.cached);
-    this.#speaking[slot] = lastTurn;
-    this.#speaking.pop();
-  }
-
-  #turns(): Turn[] {
-    return [...this.#speaking, ...(this.#reading === null ? [] : [this.#reading]), ...this.#waiting];
+    this.#batch.leave(turn);
   }
 }

@@ -3,7 +3,7 @@ import type { Architecture } from "../architectures/architecture.ts";
 import { layerNames, stepExpressions } from "../architectures/step-graph.ts";
 import type { BaseModel } from "../checkpoint/base-model.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
-import type { SamplingOptions } from "../types.ts";
+import type { Device, SamplingOptions } from "../types.ts";
 import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
 import { KvCache, type KvPrecision } from "./kv-cache.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
@@ -47,12 +47,16 @@ export class StepModel {
   }
 
   /** The session takes copies of the weights: the model's arrays, where it has any, are not needed afterwards. */
-  static async create(model: BaseModel, options: { threads: number; kvCache?: KvPrecision }): Promise<StepModel> {
+  static async create(
+    model: BaseModel,
+    options: { threads: number; kvCache?: KvPrecision; device?: Device },
+  ): Promise<StepModel> {
     const { architecture, source } = model;
-    const { kvCache = "fp32" } = options;
+    const { kvCache = "fp32", device = "cpu" } = options;
     const context = { ...model.frozen(), adapt: maskedLora() };
     const expressions = stepExpressions(architecture, context, kvCache === "fp16" ? "float16" : "float32");
     const session = await createSession(expressions, {
+      device,
       threads: options.threads,
       // Threads spin only within a reply's steps and some milliseconds after; an idle engine sleeps.
       spin: options.threads > 1,

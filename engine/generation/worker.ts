@@ -2,6 +2,7 @@
 import { basename, resolve } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { openBaseModel } from "../open-base-model.ts";
+import { checkDevice } from "../runtime/device.ts";
 import type { ModelInfo } from "../types.ts";
 import { type FromWorker, type ToWorker, toWire, type WireReplyEvent, type WorkerSettings } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -13,9 +14,10 @@ const settings = workerData as WorkerSettings;
 const tell = (message: FromWorker) => port.postMessage(message);
 
 async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
-  const { modelDir, quantization, cacheDir, kvCache, threads } = settings;
+  const { modelDir, quantization, cacheDir, kvCache, threads, device } = settings;
+  await checkDevice(device);
   const base = await openBaseModel(modelDir, { quantization, cacheDir });
-  const model = await StepModel.create(base, { threads, kvCache });
+  const model = await StepModel.create(base, { threads, kvCache, device });
   const info: ModelInfo = {
     id: basename(resolve(modelDir)),
     architecture: base.architecture.name,

@@ -2,6 +2,7 @@
 import * as ort from "onnxruntime-node";
 import { type ExternalLocation, encodeOnnx } from "../graph/onnx-encode.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { Device } from "../types.ts";
 
 export interface HostTensor {
   data: Float32Array | Float16Array | BigInt64Array;
@@ -20,6 +21,8 @@ export interface WeightSource {
 }
 
 export interface SessionOptions extends Partial<WeightSource> {
+  /** Where it runs; operators that a device lacks run on the processor. Default "cpu". */
+  device?: Device;
   /** Threads of one operator. Default: what the runtime chooses, one a physical core. */
   threads?: number;
   /** Waiting threads spin for work: faster alone, harmful to neighbours. Default false. */
@@ -60,7 +63,7 @@ export async function createSession<Output extends string>(
 ): Promise<GraphSession<Output>> {
   const { model, inputNames, outputNames } = encodeOnnx(outputs, options.locate);
   const session = await ort.InferenceSession.create(model, {
-    executionProviders: ["cpu"],
+    executionProviders: [options.device ?? "cpu"],
     graphOptimizationLevel: "all",
     logSeverityLevel: 3,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),

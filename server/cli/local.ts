@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createEngine } from "../../engine/index.ts";
 import { deployInitialAdapter } from "../adapters/first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import type { FanOut } from "../ports.ts";
+import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
 import { printNote } from "./output.ts";
@@ -29,7 +29,7 @@ const terminalFanOut: FanOut = {
 /** What a server has for deploying and training, on its data folder and without a port. */
 export async function openLocal(options: PlaceOptions): Promise<Local> {
   const config = configOf(options);
-  const { modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue } = config;
+  const { modelDir, quantization, cacheDir, threads } = config;
   const onError = (error: unknown) => printNote(error instanceof Error ? error.message : String(error));
   const opened: (() => Promise<unknown>)[] = [];
   const close = async () => {
@@ -38,7 +38,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
   try {
     const store = await openLocalStore(options);
     opened.push(() => store.close());
-    const engine = await createEngine({ modelDir, quantization, cacheDir, kvCache, threads, maxConcurrent, maxQueue });
+    const engine = await startEngine(config);
     opened.push(() => engine.close());
     const judge = await loadJudge(config.rewardDir);
     opened.push(() => judge.close());

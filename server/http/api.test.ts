@@ -50,7 +50,7 @@ test("health, readiness and status", async () => {
     status: 200,
     body: {
       version: "test",
-      model: { id: "scripted", architecture: "none", parameters: 0, quantization: "none" },
+      model: { id: "scripted", architecture: "none", parameters: 0, quantization: "none", device: "cpu" },
       adapter: { name: "base", version: 0, sha256: server.engine.model.sha256, state: "base" },
       reward: { name: "words", version: "1" },
       training: { state: "idle", runId: null },

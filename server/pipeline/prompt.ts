@@ -49,9 +49,14 @@ export function createPromptBuilder({ engine, systemPrompt }: PromptBuilderOptio
   /**
    * Renders messages as they stand, for callers that keep the history themselves.
    * @param asked length of the reply; by default what room there is, at most `defaultMaxTokens`
-   * @throws RequestError `context_length_exceeded`
+   * @param askedAs the caller's name for it
+   * @throws RequestError `context_length_exceeded`, whose `param` is the messages if they leave no room at all
    */
-  function render(messages: ChatMessage[], asked: number | undefined): { prompt: Prompt; maxTokens: number } {
+  function render(
+    messages: ChatMessage[],
+    asked: number | undefined,
+    askedAs = "maxTokens",
+  ): { prompt: Prompt; maxTokens: number } {
     const promptTokens = engine.renderChat(messages);
     const room = contextLength - promptTokens.length;
     const maxTokens = asked ?? Math.min(defaultMaxTokens, room);
@@ -61,8 +66,9 @@ export function createPromptBuilder({ engine, systemPrompt }: PromptBuilderOptio
         "context_length_exceeded",
         `This model's maximum context length is ${contextLength} tokens, but you asked for ` +
           `${promptTokens.length + Math.max(1, maxTokens)}: ${promptTokens.length} in the messages and ` +
-          `${Math.max(1, maxTokens)} for the reply`,
-        { details: { param: "messages" } },
+          `${Math.max(1, maxTokens)} for the reply` +
+          (room < 1 ? "" : `; ${askedAs} may be at most ${room}, got ${maxTokens}`),
+        { details: { param: room < 1 ? "messages" : askedAs } },
       );
     }
     return { prompt: { messages, promptTokens }, maxTokens };

@@ -149,7 +149,7 @@ export interface AdapterSummary extends AdapterIdentity {
 
 export interface ServerStatus {
   version: string;
-  model: { id: string; architecture: string; parameters: number; quantization: string };
+  model: { id: string; architecture: string; parameters: number; quantization: string; device: string };
   adapter: AdapterIdentity & { state: AdapterState | "base" };
   reward: { name: string; version: string };
   training: { state: "idle" | "running"; runId: string | null };

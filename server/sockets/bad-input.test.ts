@@ -51,6 +51,18 @@ test.each([
   expect(socket.connected).toBe(true);
 });
 
+test.each([
+  [{ maxTokens: 256 }, "maxTokens: expected less than the model's context of 256 tokens, got 256"],
+  [{ maxTokens: 0 }, "options.maxTokens: Too small: expected number to be >=1, got 0"],
+  [{ n: 2 }, 'options: Unrecognized key: "n"'],
+  [{ stop: [""] }, 'options: Unrecognized key: "stop"'],
+  [{ topLogProbs: 21 }, 'options: Unrecognized key: "topLogProbs"'],
+  [{ topK: 1001 }, "options.topK: Too big: expected number to be <=1000, got 1001"],
+])("an option that cannot be served is named, with what was expected and what arrived: %o", async (options, words) => {
+  const answer = await socket.emitWithAck("message", { ...message, options } as MessageRequest);
+  expect(answer).toEqual({ ok: false, error: { code: "invalid_option", message: words } });
+});
+
 test("events without payload or acknowledgement are survived", async () => {
   const raw = socket as unknown as { emit(...args: unknown[]): void };
   for (const event of ["message", "stop", "resume", "feedback"]) {

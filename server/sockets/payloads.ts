@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { checkMessageText } from "../chat/message-text.ts";
+import { describeIssue } from "../describe-issue.ts";
 import type { MessageRequest } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 
@@ -32,12 +33,12 @@ export const feedbackSchema = z.object({
 
 /** @throws RequestError that names the first field at fault; `invalid_option` for one of `options` */
 export function parsePayload<T>(schema: z.ZodType<T>, payload: unknown): T {
-  const parsed = schema.safeParse(payload);
+  const parsed = schema.safeParse(payload, { reportInput: true });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = issue?.path.join(".") ?? "";
   const code = issue?.path[0] === "options" ? "invalid_option" : "invalid_message";
-  throw new RequestError(400, code, `${path === "" ? "The request" : path}: ${issue?.message ?? "is not valid"}`);
+  throw new RequestError(400, code, describeIssue(issue, path === "" ? "The request" : path));
 }
 
 export function parseMessage(payload: unknown, maxMessageChars: number): MessageRequest {

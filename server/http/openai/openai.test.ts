@@ -200,7 +200,7 @@ test.each([
   [{ model, messages: [{ role: "user", content: " " }] }, 400, "empty_message", "messages[0].content"],
   [{ model, messages: [{ role: "user", content: "x".repeat(1001) }] }, 400, "message_too_long", "messages[0].content"],
   [{ model, messages: [{ role: "user", content: "x".repeat(400) }] }, 400, "context_length_exceeded", "messages"],
-  [{ model, messages, max_tokens: 5000 }, 400, "context_length_exceeded", "messages"],
+  [{ model, messages, max_tokens: 5000 }, 400, "context_length_exceeded", "max_tokens"],
   [{ model, messages: [...messages, { role: "assistant", content: "x" }] }, 400, "invalid_value", "messages[1].role"],
   [{ model, messages, temperature: 9 }, 400, "invalid_value", "temperature"],
   [{ model, messages, n: 0 }, 400, "invalid_value", "n"],
@@ -213,6 +213,42 @@ test.each([
     status,
     body: { error: { message: expect.stringMatching(/./), type: "invalid_request_error", param, code } },
   });
+});
+
+test.each([
+  // "You are bad" is 14 tokens of the scripted model's 256.
+  [
+    { max_tokens: 243 },
+    "max_tokens",
+    "14 in the messages and 243 for the reply; max_tokens may be at most 242, got 243",
+  ],
+  [{ max_completion_tokens: 243 }, "max_completion_tokens", "max_completion_tokens may be at most 242, got 243"],
+  [{ max_tokens: 0 }, "max_tokens", "max_tokens: Too small: expected number to be >=1, got 0"],
+  [{ n: 9 }, "n", "n: Too big: expected number to be <=8, got 9"],
+  [{ n: 1.5 }, "n", "n: Invalid input: expected int, received number, got 1.5"],
+  [{ logprobs: true, top_logprobs: 21 }, "top_logprobs", "top_logprobs: Too big: expected number to be <=20, got 21"],
+  [{ top_logprobs: 3 }, "top_logprobs", "top_logprobs: expected logprobs to be true beside it, got none"],
+  [{ stop: ["a", ""] }, "stop[1]", 'stop[1]: expected text that is not empty, got ""'],
+  [{ stop: "" }, "stop", 'stop: expected text that is not empty, got ""'],
+  [{ stop: 5 }, "stop", "stop: expected text or up to 4 texts, got 5"],
+  [{ stop: [..."abcde"] }, "stop", 'stop: expected text or up to 4 texts, got ["a","b","c","d","e"]'],
+])("a limit that is passed is named, with what was expected and what arrived: %o", async (options, param, message) => {
+  const { status, body } = await post({ model, messages, ...options });
+  expect({ status, body }).toMatchObject({ status: 400, body: { error: { param } } });
+  expect((body as { error: { message: string } }).error.message).toContain(message);
+  expect(server.engine.requests.length).toBe(0);
+});
+
+test("the longest prompt that leaves one token is served, and one token more is refused", async () => {
+  // Role tags and turn end are three tokens.
+  const asLongAs = (length: number) => ({ model, messages: [{ role: "user", content: "x".repeat(length - 3) }] });
+  expect(await post(asLongAs(255))).toMatchObject({ status: 200, body: { usage: { completion_tokens: 1 } } });
+  const refused = await post(asLongAs(256));
+  expect(refused).toMatchObject({
+    status: 400,
+    body: { error: { code: "context_length_exceeded", param: "messages" } },
+  });
+  expect((refused.body as { error: { message: string } }).error.message).toContain("256 in the messages and 1 for");
 });
 
 test("a body that is no JSON, or far too large, is answered in OpenAI's shape too", async () => {

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { ChatMessage } from "../../../engine/types.ts";
 import { checkMessageText } from "../../chat/message-text.ts";
+import { describeIssue } from "../../describe-issue.ts";
 import { RequestError } from "../../request-error.ts";
 
 const contentSchema = z.union(
@@ -24,6 +25,8 @@ const messageSchema = z.object({
 const refused = z.never("is not supported by this server").optional();
 const off = (value: number) => z.literal(value, "is not supported by this server").nullish();
 
+const stopText = z.string("expected text").min(1, "expected text that is not empty");
+
 const completionSchema = z.object({
   model: z.string("expected text"),
   messages: z.array(messageSchema).min(1, "expected at least one message"),
@@ -34,7 +37,7 @@ const completionSchema = z.object({
   top_k: z.int().min(0).max(1000).nullish(),
   max_tokens: z.int().min(1).nullish(),
   max_completion_tokens: z.int().min(1).nullish(),
-  stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(4)], "expected text or up to 4 texts").nullish(),
+  stop: z.union([stopText, z.array(stopText).max(4)], "expected text or up to 4 texts").nullish(),
   seed: z.int().nullish(),
   n: z.int().min(1).max(8).nullish(),
   logprobs: z.boolean().nullish(),
@@ -58,6 +61,8 @@ export interface CompletionRequest {
   sampling: { temperature?: number; topP?: number; topK?: number };
   seed: number | undefined;
   maxTokens: number | undefined;
+  /** What the caller calls it. */
+  maxTokensParam: "max_tokens" | "max_completion_tokens";
   stop: string[];
   n: number;
   /** Alternatives to list per token; null when log-probs are not wanted at all. */
@@ -94,11 +99,11 @@ export function parseCompletionRequest(body: unknown, maxMessageChars: number): 
   if (typeof body !== "object" || body === null) {
     throw new RequestError(400, "invalid_json", "Expected a JSON object as the request body");
   }
-  const parsed = completionSchema.safeParse(body);
+  const parsed = completionSchema.safeParse(body, { reportInput: true });
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const param = pathName(issue?.path ?? []);
-    throw parameterError(param, `${param}: ${issue?.message ?? "is not valid"}`);
+    throw parameterError(param, describeIssue(issue, param));
   }
   const request = parsed.data;
   const messages = request.messages.map(({ role, content }, index): ChatMessage => {
@@ -109,7 +114,10 @@ export function parseCompletionRequest(body: unknown, maxMessageChars: number): 
     throw parameterError(`messages[${messages.length - 1}].role`, "The last message must be the user's");
   }
   if (request.top_logprobs != null && request.logprobs !== true) {
-    throw parameterError("top_logprobs", "top_logprobs needs logprobs to be true");
+    throw parameterError(
+      "top_logprobs",
+      `top_logprobs: expected logprobs to be true beside it, got ${request.logprobs ?? "none"}`,
+    );
   }
   const { temperature, top_p: topP, top_k: topK } = request;
   return {
@@ -124,6 +132,7 @@ export function parseCompletionRequest(body: unknown, maxMessageChars: number): 
     },
     seed: request.seed ?? undefined,
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? undefined,
+    maxTokensParam: request.max_completion_tokens == null ? "max_tokens" : "max_completion_tokens",
     stop: typeof request.stop === "string" ? [request.stop] : (request.stop ?? []),
     n: request.n ?? 1,
     topLogProbs: request.logprobs === true ? (request.top_logprobs ?? 0) : null,

@@ -40,7 +40,7 @@ export function createOpenAiRoutes(options: OpenAiRoutesOptions): Router {
   }
 
   async function start(request: CompletionRequest): Promise<[LiveReply, ...LiveReply[]]> {
-    const { prompt, maxTokens } = prompts.render(request.messages, request.maxTokens);
+    const { prompt, maxTokens } = prompts.render(request.messages, request.maxTokens, request.maxTokensParam);
     const begun: LiveReply[] = [];
     const begin = async (choice: number): Promise<LiveReply> => {
       const { seed } = request;

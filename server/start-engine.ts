@@ -1,0 +1,24 @@
+/** The engine as the settings ask for it. */
+import { createEngine } from "../engine/index.ts";
+import { DeviceError, type Engine } from "../engine/types.ts";
+import { type Config, SettingError } from "./config.ts";
+
+/** @throws SettingError if DEVICE cannot be used here; what `createEngine` throws for the rest */
+export async function startEngine(config: Config): Promise<Engine> {
+  const { modelDir, quantization, cacheDir, kvCache, device, threads, maxConcurrent, maxQueue } = config;
+  try {
+    return await createEngine({
+      modelDir,
+      quantization,
+      cacheDir,
+      kvCache,
+      device,
+      threads,
+      maxConcurrent,
+      maxQueue,
+    });
+  } catch (cause) {
+    if (!(cause instanceof DeviceError)) throw cause;
+    throw new SettingError(`DEVICE=${device}: ${cause.message}`, { cause });
+  }
+}
