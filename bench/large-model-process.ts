@@ -21,8 +21,8 @@ const steps = engine.generate({
 const arrivals: number[] = [];
 for await (const _ of steps) arrivals.push(performance.now());
 const [first = 0, last = 0] = [arrivals[0], arrivals.at(-1)];
-const residentBytes = 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+const anonymousBytes = 1024 * Number(/RssAnon:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
 await engine.close();
 process.stdout.write(
-  JSON.stringify({ readySeconds, residentBytes, tokensPerSecond: (1000 * (arrivals.length - 1)) / (last - first) }),
+  JSON.stringify({ readySeconds, anonymousBytes, tokensPerSecond: (1000 * (arrivals.length - 1)) / (last - first) }),
 );

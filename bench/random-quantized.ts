@@ -53,7 +53,9 @@ export function writeRandomQuantized(
     writeSync(descriptor, header(0));
     for (const part of parts) {
       const shape = architecture.parameters.get(part.source) ?? [];
-      const key = `${part.kind} ${part.kind === "product" ? part.precision : ""} ${shape.at(-1)}`;
+      // An int8 product's values are laid out whole, so that its other size counts as well.
+      const isInt8 = part.kind === "product" && part.precision === "int8";
+      const key = `${part.kind} ${isInt8 ? `int8 ${shape[0]}` : ""} ${shape.at(-1)}`;
       const blocks = known.get(key) ?? blocksOf(part, shape);
       known.set(key, blocks);
       for (const [index, [, entry]] of entriesOf(part, architecture).entries()) {
