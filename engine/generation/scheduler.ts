@@ -38,7 +38,7 @@ export interface SchedulerOptions {
 }
 
 /** Tokens of a prompt, or of a sequence to be scored, read at once while others are speaking, and while nobody is. */
-const chunkBeside = 24;
+const chunkBeside = 48;
 const chunkAlone = 256;
 
 export class Scheduler {
