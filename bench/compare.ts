@@ -36,7 +36,7 @@ async function opponent(
   return llamaCppContender(llama, gguf.path, { threads, contextSize });
 }
 
-export async function compareEmbedded(scratch: string): Promise<Figure[]> {
+async function compareEmbedded(scratch: string): Promise<Figure[]> {
   const path = join(scratch, "embedded.gguf");
   const theirs = await opponent({ folder: embedded, path, precision: half, rows: checkpointRows(embedded) }, 512);
   const ours = await ourContender(await openBaseModel(embedded), threads);
@@ -49,7 +49,7 @@ export async function compareEmbedded(scratch: string): Promise<Figure[]> {
   }
 }
 
-export async function compareLarge(scratch: string): Promise<Figure[]> {
+async function compareLarge(scratch: string): Promise<Figure[]> {
   const folder = join(scratch, "llama-1.1b");
   writeRandomLlama(folder);
   writeRandomQuantized(folder);

@@ -105,10 +105,7 @@ interface Answered {
 /** Serves it in a process of its own, whose memory is its own. */
 function serve(folder: string, precision: Precision): Answered {
   const script = join(import.meta.dirname, "large-model-process.ts");
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, folder, precision], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", process.env.DBG ? "inherit" : "pipe"],
-  });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, folder, precision], { encoding: "utf8" });
   if (status !== 0) throw new Error(`serving ${folder} ended with ${status}:\n${stderr}`);
   return JSON.parse(stdout) as Answered;
 }

@@ -10,7 +10,7 @@ import { safetensorsHeader } from "../engine/checkpoint/safetensors.ts";
 import { randomStream } from "../engine/generation/random.ts";
 
 /** TinyLlama's sizes (1.1 billion weights), with room for 4,096 tokens. */
-export const tinyLlamaShape = {
+const tinyLlamaShape = {
   architectures: ["LlamaForCausalLM"],
   vocab_size: 32_000,
   hidden_size: 2048,

@@ -55,7 +55,7 @@ function encodeValue(value: MetadataValue): Uint8Array {
   return list(valueCodes.int32, value.ints, int32);
 }
 
-export function tensorBytes({ type, shape }: Pick<GgufTensor, "type" | "shape">): number {
+function tensorBytes({ type, shape }: Pick<GgufTensor, "type" | "shape">): number {
   const { blockSize, blockBytes } = tensorTypes[type];
   return (shape.reduce((product, size) => product * size, 1) / blockSize) * blockBytes;
 }

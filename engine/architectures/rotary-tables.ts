@@ -11,7 +11,7 @@ export interface RotaryConfig {
 }
 
 /** cos and sin of position * frequency, each [longest, rotated/2]. */
-export function rotaryTables(longest: number, { theta, rotated, scaling }: RotaryConfig) {
+function rotaryTables(longest: number, { theta, rotated, scaling }: RotaryConfig) {
   const half = rotated / 2;
   const { frequencies, attention } = rotaryFrequencies(rotated, theta, scaling);
   const cosines = new Float32Array(longest * half);

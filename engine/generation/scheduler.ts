@@ -121,7 +121,10 @@ export class Scheduler {
     this.#prefixes.forget(sha256);
   }
 
-  /** One step of all that is in work. Returns false, with all memory but the kept prefixes given back, when there is nothing left to do. */
+  /**
+   * One step of all that is in work. Returns false, with all memory but the kept prefixes given back, when there is
+   * nothing left to do.
+   */
   async advance(): Promise<boolean> {
     for (const turn of this.#turns()) if (turn.isCancelled) this.#end(turn, turn.reply.end("cancelled"));
     while (this.active < this.#options.maxConcurrent) {

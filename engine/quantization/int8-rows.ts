@@ -1,7 +1,7 @@
 /** Weights as 8-bit numbers with one scale an output row: the vector-wise form of LLM.int8() (Dettmers et al. 2022). */
 
 /** Stands for zero: values are kept unsigned, as the runtime's exact integer product wants them. */
-export const int8Zero = 128;
+const int8Zero = 128;
 
 export interface Int8Rows {
   /** [input, output]: 128 + round(W[output, input] / scales[output]), from 1 to 255. */

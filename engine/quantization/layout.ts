@@ -27,7 +27,7 @@ export type Part = { source: string } & (
 
 export const weightName = (module: LinearModule) => `${module.name}.weight`;
 export const valuesName = (weight: string) => `${weight}:values`;
-export const outliersName = (weight: string) => `${weight}:outliers`;
+const outliersName = (weight: string) => `${weight}:outliers`;
 export const scalesName = (weight: string) => `${weight}:scales`;
 
 /** The head stays at eight bits: its errors reach the logits as they are. */
