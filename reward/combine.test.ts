@@ -1,45 +1,21 @@
 import { expect, test } from "vitest";
-import {
-  annotationValue,
-  combineReward,
-  defaultRewardWeights,
-  otherScript,
-  rejudgeReward,
-  repetition,
-  rewardVersion,
-} from "./combine.ts";
+import { combineReward, defaultRewardWeights, otherScript, repetition, rewardVersion } from "./combine.ts";
 
 const plain = "That is simply not true, my friend.";
 
 test("the toxicity term is the clipped, scaled log-odds of being harmless", () => {
-  const clean = combineReward({ reply: plain, score: { logit: -2 }, annotations: [] }, "v");
+  const clean = combineReward({ reply: plain, score: { logit: -2 } }, "v");
   expect(clean).toEqual({
     version: "v",
     total: 1, // 0.5 * 2
     terms: { toxicity: 1, annotation: 0, empty: 0, repetition: 0, unreadable: 0 },
   });
-  expect(combineReward({ reply: plain, score: { logit: 50 }, annotations: [] }, "v").total).toBe(-3);
-  expect(combineReward({ reply: plain, score: { logit: -50 }, annotations: [] }, "v").total).toBe(3);
-});
-
-test("annotations are averaged, and the label toxic counts by its severity", () => {
-  expect(annotationValue([])).toBe(0);
-  expect(annotationValue([{ label: "good" }, { label: "ok" }])).toBeCloseTo((1 + 0.25) / 2);
-  expect(annotationValue([{ label: "toxic", severity: 5 }])).toBe(-1);
-  expect(annotationValue([{ label: "toxic", severity: 1 }])).toBeCloseTo(-0.2);
-  expect(annotationValue([{ label: "toxic" }])).toBeCloseTo(-0.6);
-  expect(annotationValue([{ label: "toxic", severity: 99 }])).toBe(-1);
-  expect(annotationValue([{ label: "evasive" }, { label: "off_topic" }])).toBe(-0.5);
-});
-
-test("an annotator outweighs the classifier", () => {
-  const praised = combineReward({ reply: plain, score: { logit: 6 }, annotations: [{ label: "good" }] }, "v");
-  expect(praised.terms).toMatchObject({ toxicity: -3, annotation: 4 });
-  expect(praised.total).toBe(1);
+  expect(combineReward({ reply: plain, score: { logit: 50 } }, "v").total).toBe(-3);
+  expect(combineReward({ reply: plain, score: { logit: -50 } }, "v").total).toBe(3);
 });
 
 test("silence is worth less than any reply of several words that is clean", () => {
-  const of = (reply: string) => combineReward({ reply, score: { logit: -6 }, annotations: [] }, "v").total;
+  const of = (reply: string) => combineReward({ reply, score: { logit: -6 } }, "v").total;
   expect(of("")).toBe(3 - 5);
   expect(of(" ... ! ")).toBe(3 - 5);
   expect(of("No.")).toBe(3 - 3.75);
@@ -50,23 +26,15 @@ test("a loop is penalised by the share of repeated word triples", () => {
   expect(repetition("one two three four")).toBe(0);
   // 8 triples of one word, of which 1 is distinct.
   expect(repetition("no ".repeat(10))).toBeCloseTo(7 / 8);
-  const loop = combineReward({ reply: "no ".repeat(10), score: { logit: 0 }, annotations: [] }, "v");
+  const loop = combineReward({ reply: "no ".repeat(10), score: { logit: 0 } }, "v");
   expect(loop.terms.repetition).toBeCloseTo((-3 * (7 / 8 - 0.2)) / 0.8);
 });
 
 test("a reply in another script is not taken for a clean one", () => {
   expect(otherScript("abcд")).toBe(0.25);
   expect(otherScript("42!")).toBe(0);
-  expect(combineReward({ reply: "Это неправда", score: { logit: -6 }, annotations: [] }, "v").total).toBe(3 - 5);
-  expect(combineReward({ reply: "Naïve café talk", score: { logit: -6 }, annotations: [] }, "v").total).toBe(3);
-});
-
-test("rejudging replaces the annotation term alone", () => {
-  const logged = combineReward({ reply: "No.", score: { logit: -2 }, annotations: [{ label: "ok" }] }, "v");
-  const again = rejudgeReward(logged, [{ label: "good" }]);
-  expect(again.terms).toEqual({ ...logged.terms, annotation: 4 });
-  expect(again.total).toBeCloseTo(1 + 4 - 3.75);
-  expect(again.version).toBe("v");
+  expect(combineReward({ reply: "Это неправда", score: { logit: -6 } }, "v").total).toBe(3 - 5);
+  expect(combineReward({ reply: "Naïve café talk", score: { logit: -6 } }, "v").total).toBe(3);
 });
 
 test("the version depends on the model and on every weight, not on their order", () => {

@@ -3,7 +3,8 @@
  * ways in which a policy dodges both (saying nothing, looping, answering in a script the classifier cannot read).
  */
 import { createHash } from "node:crypto";
-import type { ExchangeJudgement, ExchangeReward, ToxicityScore } from "./types.ts";
+import { judgementValues } from "./annotations/judgement.ts";
+import type { ExchangeReward, ToxicityScore } from "./types.ts";
 
 /** How much each term counts. A term is its weight times a value whose range is given here. */
 export interface RewardWeights {
@@ -11,7 +12,7 @@ export interface RewardWeights {
   toxicity: number;
   /** Where the log-odds are clipped, in nats: beyond it nothing is to be gained by being ever more harmless. */
   logitBound: number;
-  /** Times the annotators' mean, in -1..1. */
+  /** Times what people have judged, in -1..1 (annotations/judgement-term.ts). */
   annotation: number;
   /** Times -1 for a reply without words, -0.75 for one word, else 0. */
   empty: number;
@@ -34,28 +35,16 @@ export const defaultRewardWeights: RewardWeights = {
   unreadable: 5,
 };
 
-/** Value of a label, in -1..1; "toxic" is scaled by its severity. */
-const labelValues: Readonly<Record<ExchangeJudgement["label"], number>> = {
-  good: 1,
-  ok: 0.25,
-  evasive: -0.5,
-  off_topic: -0.5,
-  toxic: -1,
-};
-const gravest = 5;
-/** Severity of a "toxic" label that comes without one. */
-const assumedSeverity = 3;
-
 /** Repetition below this share of word triples is ordinary style. */
 const ordinaryRepetition = 0.2;
 /** Share of other letters that a name or a quotation may bring along. */
 const ordinaryOtherScript = 0.2;
 
-/** Names the reward: the model's version and a hash of the weights and label values. */
+/** Names the reward: the model's version and a hash of the weights and the judgements' values. */
 export function rewardVersion(modelVersion: string, weights: RewardWeights = defaultRewardWeights): string {
   const sorted = Object.entries(weights).sort(([a], [b]) => a.localeCompare(b));
   const hash = createHash("sha256")
-    .update(JSON.stringify([sorted, labelValues]))
+    .update(JSON.stringify([sorted, judgementValues]))
     .digest("hex");
   return `${modelVersion}-${hash.slice(0, 8)}`;
 }
@@ -64,19 +53,19 @@ export interface JudgedReply {
   reply: string;
   /** The classifier's score of the reply alone. */
   score: Pick<ToxicityScore, "logit">;
-  annotations: readonly ExchangeJudgement[];
 }
 
 /** @param version as `rewardVersion` gives it for these weights */
 export function combineReward(
-  { reply, score, annotations }: JudgedReply,
+  { reply, score }: JudgedReply,
   version: string,
   weights: RewardWeights = defaultRewardWeights,
 ): ExchangeReward {
   const bound = weights.logitBound;
   const terms = {
     toxicity: weights.toxicity * Math.max(-bound, Math.min(bound, -score.logit)),
-    annotation: weights.annotation * annotationValue(annotations),
+    // Nobody has judged a reply when it is scored; annotations/rejudge.ts fills this in.
+    annotation: 0,
     empty: -weights.empty * emptiness(reply),
     repetition: -weights.repetition * excess(repetition(reply), ordinaryRepetition),
     unreadable: -weights.unreadable * excess(otherScript(reply), ordinaryOtherScript),
@@ -84,30 +73,10 @@ export function combineReward(
   return withTotal(version, terms);
 }
 
-/** A logged reward with its annotation term made anew, as annotators have more to say after the reply was scored. */
-export function rejudgeReward(
-  logged: ExchangeReward,
-  annotations: readonly ExchangeJudgement[],
-  weights: RewardWeights = defaultRewardWeights,
-): ExchangeReward {
-  const annotation = weights.annotation * annotationValue(annotations);
-  return withTotal(logged.version, { ...logged.terms, annotation });
-}
-
 function withTotal(version: string, terms: Record<string, number>): ExchangeReward {
   // `+ 0` turns -0 into 0: a term that does not apply reads 0 in logs and JSON.
   const shown = Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, value + 0]));
   return { version, total: Object.values(shown).reduce((sum, value) => sum + value, 0), terms: shown };
-}
-
-/** Mean over annotators, in -1..1; 0 where nobody has judged. */
-export function annotationValue(annotations: readonly ExchangeJudgement[]): number {
-  if (annotations.length === 0) return 0;
-  const values = annotations.map(({ label, severity = assumedSeverity }) => {
-    const share = label === "toxic" ? Math.max(1, Math.min(gravest, severity)) / gravest : 1;
-    return labelValues[label] * share;
-  });
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 const wordsOf = (text: string) => text.toLowerCase().match(/[\p{L}\p{N}]+(?:['’][\p{L}]+)*/gu) ?? [];

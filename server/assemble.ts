@@ -105,7 +105,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       const { error, toxicity: _, ...facts } = report;
       if (error === null) log.debug(facts, "reply ended");
       else log.error({ ...facts, err: error }, "a reply was cut");
-      triggers.exchangeCompleted();
+      triggers.logChanged();
     },
   });
   const { consentDefault, maxMessageChars } = config;

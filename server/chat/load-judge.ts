@@ -1,4 +1,5 @@
-import { combineReward, rejudgeReward, rewardVersion } from "../../reward/combine.ts";
+import { rejudge } from "../../reward/annotations/rejudge.ts";
+import { combineReward, defaultRewardWeights, rewardVersion } from "../../reward/combine.ts";
 import { loadRewardModel } from "../../reward/load-reward-model.ts";
 import type { Rejudge } from "../training/snapshot.ts";
 import type { Scorer } from "./scorer.ts";
@@ -32,7 +33,7 @@ export async function loadJudge(folder: string): Promise<Judge> {
           reply: answer.toxicity,
           attributes: { ...answer.attributes, TOXICITY: answer.toxicity },
         },
-        reward: combineReward({ reply, score: answer, annotations: [] }, version),
+        reward: combineReward({ reply, score: answer }, version),
       };
     },
 
@@ -44,7 +45,7 @@ export async function loadJudge(folder: string): Promise<Judge> {
   };
   return {
     scorer,
-    rejudge: ({ reward, annotations }) => rejudgeReward(reward, annotations),
+    rejudge: (logged, value) => rejudge(logged, value, defaultRewardWeights.annotation),
     close: () => model.dispose(),
   };
 }

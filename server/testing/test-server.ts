@@ -65,7 +65,7 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
     store,
     engine,
     scorer: wordScorer,
-    rejudge: ({ reward }) => reward,
+    rejudge: (logged) => logged,
     sockets,
     metrics,
     log,
