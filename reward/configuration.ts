@@ -22,8 +22,8 @@ const perspectiveShape = {
     .default(["SEVERE_TOXICITY", "IDENTITY_ATTACK", "INSULT", "PROFANITY", "THREAT"]),
   language: z.string().min(2).nullable().default("en"),
   requestsPerSecond: z.number().positive().max(1000).default(1),
-  timeoutMs: z.number().int().min(1).default(10_000),
-  retries: z.number().int().min(0).default(4),
+  timeoutMs: z.number().int().min(1).default(5000),
+  retries: z.number().int().min(0).default(3),
   backoffMs: z.number().int().min(1).default(500),
 };
 const perspectiveSchema = z.strictObject(perspectiveShape);
