@@ -1,8 +1,8 @@
 /** The reward model of a folder, whichever kind its config.json says it is. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadEmbeddedClassifier } from "./embedded-classifier.ts";
-import { loadEncoderClassifier } from "./encoder-classifier.ts";
+import { loadEmbeddedClassifier } from "./models/embedded-classifier.ts";
+import { loadEncoderClassifier } from "./models/encoder-classifier.ts";
 import type { RewardModel } from "./types.ts";
 
 /**

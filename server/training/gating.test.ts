@@ -56,7 +56,7 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rejudge: (logged) => logged,
   });
   close = async () => {
     await queue.close();

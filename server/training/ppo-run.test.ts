@@ -77,7 +77,7 @@ it("trains on what the engine sampled, and the engine then serves what was train
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rejudge: (logged) => logged,
   });
   try {
     for (const version of [1, 2]) {

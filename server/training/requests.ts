@@ -29,6 +29,9 @@ const ppoSettingsShape = {
 /** Unknown names are refused: a misspelt setting would be a run with the default. */
 export const ppoSettingsSchema = z.strictObject(ppoSettingsShape);
 
+/** The trainer's own, which a run of PPO falls back on. */
+export const defaultMaxStaleness = 4;
+
 /** Fewer exchanges than this teach nothing but noise. */
 export const fewestExchanges = 8;
 
@@ -38,7 +41,12 @@ export const startRunSchema = z.strictObject({
   settings: ppoSettingsSchema.default({}),
   /** Make the result live when it is sound. */
   promote: z.boolean().default(true),
-  /** Train on at most so many exchanges, the newest. */
+  /**
+   * `live`: go on from the live adapter. `clean`: from its newest ancestor that erased data did not touch, with what is
+   * left of the exchanges of the runs since.
+   */
+  from: z.enum(["live", "clean"]).default("live"),
+  /** Train on at most so many exchanges: those not used yet or judged since first, the newest first. */
   maxExchanges: z.int().min(fewestExchanges).max(100_000).default(512),
 });
 export type StartRun = z.infer<typeof startRunSchema>;

@@ -7,6 +7,8 @@ export interface RunFiles {
   job: string;
   snapshot: string;
   metrics: string;
+  /** Which exchanges each optimizer step used; see steps.ts. */
+  steps: string;
   /** Where the trainer leaves its result. */
   adapter: string;
 }
@@ -18,6 +20,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     job: join(folder, "job.json"),
     snapshot: join(folder, "snapshot.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
+    steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),
   };
 }

@@ -8,12 +8,16 @@ import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
+import type { AdapterIdentity } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
-import { fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
+import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
 import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
+import { startingPoint } from "./starting-point.ts";
+import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
 
@@ -52,11 +56,31 @@ class RunFailedError extends UnretryableJobError {
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
 
+  /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
+  async function reach(parent: AdapterIdentity | null, exchanges: ReadonlySet<string>) {
+    const versions = await store.exchangeQueries.adapterVersionsOf([...exchanges]);
+    const distances = versions.map((version) => Math.abs(version - (parent?.version ?? 0)));
+    return { maxStaleness: Math.max(defaultMaxStaleness, ...distances) };
+  }
+
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
-    const limit = request.maxExchanges;
-    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion });
+    const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
+    const settings = only === undefined ? request.settings : { ...request.settings, ...(await reach(parent, only)) };
+    const most = settings.maxStaleness ?? defaultMaxStaleness;
+    const snapshot = await writeSnapshot({
+      store,
+      runId: run.id,
+      file: files.snapshot,
+      limit: request.maxExchanges,
+      rejudge,
+      rewardVersion,
+      usedBy,
+      ...(only === undefined ? {} : { only }),
+      ...(request.algorithm === "ppo" ? { staleness: { version: parent?.version ?? 0, most } } : {}),
+      now,
+    });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
     if (snapshot.exchanges < fewestExchanges) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
@@ -65,8 +89,6 @@ export function createRunHandler(options: RunHandlerOptions) {
         `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
-    const { name, version, sha256 } = registry.live();
-    const parent = version === 0 ? null : { name, version, sha256 };
     const promised = run.version ?? (await registry.nextVersion());
     await progress.change(run.id, { parent, version: promised });
     const job: TrainingJob = {
@@ -75,13 +97,14 @@ export function createRunHandler(options: RunHandlerOptions) {
       model: options.modelFolder,
       quantization: options.quantization,
       cacheDir: options.cacheDir,
-      parentAdapter: parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${version}`) },
+      parentAdapter:
+        parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: request.settings,
+      settings,
     };
     await writeJob(files, job);
     return job;
@@ -121,6 +144,7 @@ export function createRunHandler(options: RunHandlerOptions) {
     signal: AbortSignal,
   ): Promise<void> {
     await progress.change(run.id, { state: "gating" });
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     const { done, events } = trained;
     const weightFaults = findWeightFaults(done.adapterFolder);
     const { name, version, sha256 } = await registry.register({
@@ -153,6 +177,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   async function finish(run: StoredRun, state: "failed" | "cancelled", code: string, message: string): Promise<void> {
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     await progress.change(run.id, { state, finishedAt: now().toISOString(), error: { code, message } });
   }
 
@@ -174,7 +199,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError) {
+      } else if (error instanceof RunFailedError || error instanceof RequestError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);

@@ -58,7 +58,7 @@ async function startServer(trainerEntry: string): Promise<Server> {
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rejudge: (logged) => logged,
     killAfterMs: 2000,
   });
   let stopped = false;
