@@ -211,6 +211,15 @@ export function createExchangeRepository(db: Kysely<Database>) {
       return numUpdatedRows > 0n;
     },
 
+    /** Reversible. False when there is no such exchange. */
+    async setConsent(id: string, consent: boolean): Promise<boolean> {
+      const query = db
+        .updateTable("exchanges")
+        .set({ consent: consent ? 1 : 0 })
+        .where("id", "=", id);
+      return (await query.executeTakeFirst()).numUpdatedRows > 0n;
+    },
+
     withAnnotations,
   };
 }

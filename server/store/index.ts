@@ -5,6 +5,7 @@ import { openDatabase } from "./database.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
 import { createLineageRepository, type LineageRepository } from "./lineage.ts";
+import { createRewardRepository, type RewardRepository } from "./rewards.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -17,6 +18,7 @@ export interface Store {
   adapters: AdapterRepository;
   runs: RunRepository;
   lineage: LineageRepository;
+  rewards: RewardRepository;
   close(): Promise<void>;
 }
 
@@ -32,6 +34,7 @@ export async function openStore(file: string): Promise<Store> {
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
     lineage: createLineageRepository(db),
+    rewards: createRewardRepository(db, exchanges),
     close: () => db.destroy(),
   };
 }
