@@ -82,6 +82,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
+    rewardPath: config.rewardDir,
     rejudge: options.rejudge,
   });
   const triggers = createTrainingTriggers({

@@ -6,6 +6,8 @@ export interface RunFiles {
   folder: string;
   job: string;
   snapshot: string;
+  /** What fresh rollouts answer, where the request brought it along. */
+  prompts: string;
   metrics: string;
   /** Where the trainer leaves its result. */
   adapter: string;
@@ -17,6 +19,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     folder,
     job: join(folder, "job.json"),
     snapshot: join(folder, "snapshot.jsonl"),
+    prompts: join(folder, "prompts.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
     adapter: join(folder, "adapter"),
   };

@@ -2,12 +2,13 @@
  * One training run from its snapshot to its verdict. Every step can be done again: a run whose server died is started
  * anew with the files it has left, and the trainer goes on from its checkpoint.
  */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
+import type { AdapterState } from "../protocol/index.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
 import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
@@ -35,6 +36,8 @@ export interface RunHandlerOptions {
   trainerEntry: string;
   trainerThreads: number;
   rewardVersion: string;
+  /** What the REWARD setting names: fresh rollouts are scored with it. */
+  rewardPath: string;
   rejudge: Rejudge;
   killAfterMs?: number;
   now: () => Date;
@@ -49,6 +52,31 @@ class RunFailedError extends UnretryableJobError {
   }
 }
 
+/** Exchanges that the log must offer: none where a user's own prompts are answered, one where logged prompts are. */
+function fewestExchangesOf(request: StartRun): number {
+  if (request.algorithm !== "ppo" || request.rollouts.source === "log") return fewestExchanges;
+  return request.rollouts.prompts === undefined ? 1 : 0;
+}
+
+type Parent = { name: string; version: number; sha256: string };
+
+/** @param live the version that is live, 0 for the base model */
+function parentOf(
+  from: StartRun["from"],
+  live: number,
+  adapters: readonly (Parent & { state: AdapterState })[],
+): Parent | null {
+  const wanted = from === "live" ? live : from === "base" ? 0 : from;
+  if (wanted === 0) return null;
+  const adapter = adapters.find(({ version }) => version === wanted);
+  if (adapter === undefined || adapter.state === "rejected") {
+    const why = adapter === undefined ? "there is none" : "it was rejected";
+    throw new RunFailedError("unknown_adapter", `Cannot continue from adapter version ${wanted}: ${why}`);
+  }
+  const { name, version, sha256 } = adapter;
+  return { name, version, sha256 };
+}
+
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
 
@@ -58,15 +86,20 @@ export function createRunHandler(options: RunHandlerOptions) {
     const limit = request.maxExchanges;
     const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
-    if (snapshot.exchanges < fewestExchanges) {
+    if (snapshot.exchanges < fewestExchangesOf(request)) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
       throw new RunFailedError(
         "too_few_exchanges",
-        `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
+        `Expected at least ${fewestExchangesOf(request)} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
-    const { name, version, sha256 } = registry.live();
-    const parent = version === 0 ? null : { name, version, sha256 };
+    const adapters = (await registry.list()).map(({ name, version, sha256, state }) => ({
+      name,
+      version,
+      sha256,
+      state,
+    }));
+    const parent = parentOf(request.from, registry.live().version, adapters);
     const promised = run.version ?? (await registry.nextVersion());
     await progress.change(run.id, { parent, version: promised });
     const job: TrainingJob = {
@@ -75,8 +108,12 @@ export function createRunHandler(options: RunHandlerOptions) {
       model: options.modelFolder,
       quantization: options.quantization,
       cacheDir: options.cacheDir,
-      parentAdapter: parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${version}`) },
+      parentAdapter:
+        parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
+      snapshotSha256: snapshot.sha256,
+      knownAdapters: adapters.map(({ version, sha256 }) => ({ version, sha256 })),
+      rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
@@ -85,6 +122,16 @@ export function createRunHandler(options: RunHandlerOptions) {
     };
     await writeJob(files, job);
     return job;
+  }
+
+  /** Prompts that came with the request are frozen in the run's folder, as the snapshot is. */
+  async function rolloutsOf(request: StartRun, files: RunFiles): Promise<TrainingJob["rollouts"]> {
+    if (request.algorithm !== "ppo" || request.rollouts.source === "log") return undefined;
+    const { prompts, ...asked } = request.rollouts;
+    if (prompts !== undefined) {
+      await writeFile(files.prompts, prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(""));
+    }
+    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath };
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
