@@ -12,6 +12,7 @@ interface PpoOptions extends PlaceOptions {
   promote: boolean;
   wait: boolean;
   maxExchanges?: number;
+  withoutErased: boolean;
 }
 
 /** `--set learningRate=1e-4`, repeatable. */
@@ -67,6 +68,7 @@ async function trainPpo(options: PpoOptions): Promise<void> {
       algorithm: "ppo",
       settings: settings.data,
       promote: options.promote,
+      from: options.withoutErased ? "clean" : "live",
       ...(options.maxExchanges === undefined ? {} : { maxExchanges: options.maxExchanges }),
     };
     const id = await place.start(request);
@@ -99,7 +101,12 @@ export function createTrainCommand(): Command {
   const ppo = withPlace(new Command("ppo"))
     .description("train on logged exchanges by PPO: by the running server, else on the data folder itself")
     .option("--set <name=number>", "a setting of the run; may be given more than once", collectSetting, {})
-    .option("--max-exchanges <number>", "train on at most so many exchanges, the newest", parseCount)
+    .option(
+      "--max-exchanges <number>",
+      "train on at most so many exchanges, new and newly judged ones first",
+      parseCount,
+    )
+    .option("--without-erased", "from the newest ancestor that erased data did not touch, on what is left since", false)
     .option("--no-promote", "leave the result a candidate")
     .option("--no-wait", "return when the run is queued (on a running server)")
     .action(trainPpo);
