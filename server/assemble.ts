@@ -111,9 +111,10 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     graceMs,
     report(report) {
       metrics.replyEnded(report);
-      const { error, toxicity: _, ...facts } = report;
-      if (error === null) log.debug(facts, "reply ended");
-      else log.error({ ...facts, err: error }, "a reply was cut");
+      const { error, scoringError, toxicity: _, ...facts } = report;
+      if (error !== null) log.error({ ...facts, err: error }, "a reply was cut");
+      else if (scoringError !== null) log.error({ ...facts, err: scoringError }, "a reply could not be scored");
+      else log.debug(facts, "reply ended");
       triggers.logChanged();
     },
   });

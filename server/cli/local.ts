@@ -31,7 +31,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     opened.push(() => store.close());
     const engine = await startEngine(config);
     opened.push(() => engine.close());
-    const judge = await loadJudge(config.rewardDir);
+    const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
     const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });

@@ -58,7 +58,8 @@ export interface DoneEvent {
   finishReason: FinishReason;
   tokens: number;
   adapter: AdapterIdentity;
-  toxicity: ReplyToxicity;
+  /** Null when the reply could not be scored. */
+  toxicity: ReplyToxicity | null;
 }
 
 export interface FailedEvent {
