@@ -25,7 +25,7 @@ async function onFolder(options: PlaceOptions, report: Report): Promise<RescoreS
     import("../chat/load-judge.ts"),
     import("../rewards/rescore.ts"),
   ]);
-  const judge = await loadJudge(configOf(options).rewardDir);
+  const judge = await loadJudge(configOf(options).reward);
   const store = await openLocalStore(options);
   try {
     const { scorer } = judge;
