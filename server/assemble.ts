@@ -15,6 +15,8 @@ import { createChatService } from "./chat/chat-service.ts";
 import { createReplyGenerator } from "./chat/reply-generator.ts";
 import type { Scorer } from "./chat/scorer.ts";
 import type { Config } from "./config.ts";
+import { createErasureRoutes } from "./erasure/routes.ts";
+import { createErasureService } from "./erasure/service.ts";
 import { createExchangeRoutes } from "./http/exchanges.ts";
 import { createMetricsRoute } from "./http/metrics.ts";
 import { createOpenAiRoutes } from "./http/openai/routes.ts";
@@ -72,6 +74,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
+  const runsFolder = join(config.dataDir, "runs");
   const queue = createSqliteJobQueue({ db: store.db, onError });
   const training = await createTrainingService({
     store,
@@ -79,7 +82,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     artifacts,
     queue,
     fanOut,
-    runsFolder: join(config.dataDir, "runs"),
+    runsFolder,
     modelFolder: config.modelDir,
     quantization: config.quantization,
     cacheDir: config.cacheDir,
@@ -116,6 +119,15 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       triggers.logChanged();
     },
   });
+  const erasure = createErasureService({
+    store,
+    artifacts,
+    fanOut,
+    runsFolder,
+    training,
+    forgetReplies: (owner) => replies.forget(owner),
+  });
+  await erasure.resume();
   const { consentDefault, maxMessageChars } = config;
   const chat = createChatService({ exchanges: store.exchanges, replies, prompts, consentDefault });
   serveChatNamespace(sockets.of("/chat"), { chat, maxMessageChars, onError });
@@ -145,6 +157,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createAnnotationRoutes({ store, watch: brigades, judged: triggers.logChanged }),
     createRewardRoutes(createRescoreService({ store, queue, scorer })),
     createLineageRoutes(store),
+    createErasureRoutes(erasure),
     createAdapterRoutes(registry),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),

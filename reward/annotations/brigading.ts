@@ -85,8 +85,8 @@ function findBursts(judgements: readonly Timed[]): Suspicion[] {
     const limits = bursts[target];
     const groups = Map.groupBy(judgements, ({ about }) => about[target]);
     for (const [name, group] of groups) {
-      // Not one person: everybody who gave no name.
-      if (target === "owner" && name === "anonymous") continue;
+      // Not one person: everybody who gave no name, and every program.
+      if (target === "owner" && (name === "anonymous" || name === "api")) continue;
       const flags = denseFlags(
         group.filter((judgement) => isFlag(judgement) && !judgement.proven),
         limits.flags,

@@ -2,6 +2,7 @@ import { cp, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { AdapterSummary, Deployment, Page } from "../protocol/index.ts";
+import { addAdapterLineageCommand } from "./lineage-command.ts";
 import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
 import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
@@ -51,6 +52,9 @@ async function show(version: number, options: PlaceOptions): Promise<void> {
     `  run      ${adapter.runId ?? "-"}`,
     `  created  ${adapter.createdAt}`,
     `  LoRA     rank ${adapter.rank}, alpha ${adapter.alpha}, on ${adapter.targetModules.join(", ")}`,
+    ...(adapter.erasedData === null
+      ? []
+      : [`  erased   ${adapter.erasedData.exchanges} exchanges that it learned from, directly or by descent`]),
     `  metrics  ${describeMetrics(adapter.metrics) || "-"}`,
   ];
   printResult(options.json, adapter, lines.join("\n"));
@@ -121,6 +125,7 @@ export function createAdapterCommand(): Command {
         .argument(...versionArgument)
         .action(show),
     )
+    .addCommand(addAdapterLineageCommand(new Command("lineage")))
     .addCommand(
       named("promote")
         .description("make a version live")

@@ -5,11 +5,10 @@ import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registr
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
-import type { FanOut } from "../ports.ts";
 import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
-import { printNote } from "./output.ts";
+import { printNote, terminalFanOut } from "./output.ts";
 import type { PlaceOptions } from "./place.ts";
 
 export interface Local {
@@ -17,14 +16,6 @@ export interface Local {
   training: TrainingService;
   close(): Promise<void>;
 }
-
-/** Nobody is connected; what an operator should know goes to the terminal. */
-const terminalFanOut: FanOut = {
-  chat: () => undefined,
-  ops: (_event, payload) => {
-    if ("code" in payload) printNote(`${payload.code}: ${payload.message}`);
-  },
-};
 
 /** What a server has for deploying and training, on its data folder and without a port. */
 export async function openLocal(options: PlaceOptions): Promise<Local> {

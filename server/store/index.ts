@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { type AdapterRepository, createAdapterRepository } from "./adapters.ts";
 import { type AnnotationRepository, createAnnotationRepository } from "./annotations.ts";
 import { openDatabase } from "./database.ts";
+import { createErasureRepository, type ErasureRepository } from "./erasures.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
 import { createLineageRepository, type LineageRepository } from "./lineage.ts";
@@ -19,6 +20,7 @@ export interface Store {
   runs: RunRepository;
   lineage: LineageRepository;
   rewards: RewardRepository;
+  erasures: ErasureRepository;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,7 @@ export async function openStore(file: string): Promise<Store> {
     runs: createRunRepository(db),
     lineage: createLineageRepository(db),
     rewards: createRewardRepository(db, exchanges),
+    erasures: createErasureRepository(db),
     close: () => db.destroy(),
   };
 }

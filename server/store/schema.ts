@@ -175,10 +175,12 @@ export interface ErasureTable {
 /** What an erasure has still to do in files; a row goes when its work is done. */
 export interface ErasureTaskTable {
   id: Generated<number>;
-  /** The run whose folder is affected; null: look through all of them. */
-  run_id: string | null;
   /** JSON array: the exchanges to be removed from files. */
   exchange_ids: string;
+  /** JSON: id of each run that had some of them to their number. */
+  uses: string;
+  /** JSON array: versions of the adapters that have been marked for it. */
+  marked: string;
   /** JSON array: versions of adapters whose stored sample is one of these exchanges. */
   probes: string;
   created_at: string;
