@@ -66,7 +66,7 @@ test("a message is logged, streamed by gap-free indexes, scored and completed", 
 
 test("a reply that cannot be scored reaches the person all the same, and is logged to be scored later", async () => {
   const { done, failed } = collect(socket);
-  server.engine.script = { reply: () => unscorable };
+  server.engine.script = { reply: () => unscorable, delayMs: 0 };
   const { exchangeId, conversationId } = await accepted(socket, { options: { consent: true } });
   await waitFor(() => expect(done).toHaveLength(1));
   expect(done[0]).toMatchObject({ exchangeId, text: unscorable, finishReason: "stop", toxicity: null });
@@ -80,7 +80,7 @@ test("a reply that cannot be scored reaches the person all the same, and is logg
   });
   expect(server.logged.join("")).toContain("the reward model died");
   // The conversation goes on, and knows what was said.
-  server.engine.script = { reply: () => "I hear you." };
+  server.engine.script = { reply: () => "I hear you.", delayMs: 0 };
   const next = await accepted(socket, { conversationId });
   await waitFor(() => expect(done).toHaveLength(2));
   expect((await server.store.exchanges.get(next.exchangeId))?.messages.map(({ content }) => content)).toContain(
