@@ -24,7 +24,8 @@ import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
-import type { Store } from "./ports.ts";
+import type { FanOut, Store } from "./ports.ts";
+import { createRollout } from "./rollout/rollout.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
 import { createTrainingRoutes } from "./training/routes.ts";
@@ -50,6 +51,8 @@ export interface AssembleOptions {
   log: Logger;
   /** How long a vanished client may come back to its reply. Default 30 s. */
   graceMs?: number;
+  /** How often the watcher counts flags. Default 10 s. */
+  watchEveryMs?: number;
 }
 
 export interface Assembly {
@@ -62,9 +65,22 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const { config, version, store, engine, scorer, sockets, metrics, log, graceMs = 30_000 } = options;
   const onError = (error: unknown) => log.error({ err: error }, "something failed in the background");
   const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
-  const fanOut = createFanOut(sockets);
+  const broadcast = createFanOut(sockets);
+  const fanOut: FanOut = {
+    ...broadcast,
+    ops(event, payload) {
+      // Operators may be asleep: what they are warned of is in the log and in the metrics too.
+      if ("code" in payload) {
+        log.warn({ code: payload.code }, payload.message);
+        metrics.alerted(payload.code);
+      }
+      broadcast.ops(event, payload);
+    },
+  };
 
-  const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut, onError });
+  const { stage, shares } = config.rollout;
+  const admitTo = { stage, share: shares[stage] };
+  const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut, admitTo, onError });
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
@@ -92,6 +108,19 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     onError,
   });
 
+  const rollout = await createRollout({
+    store,
+    registry,
+    engine,
+    scorer,
+    fanOut,
+    metrics,
+    settings: config.rollout,
+    maxConcurrent: config.maxConcurrent,
+    watchEveryMs: options.watchEveryMs ?? 10_000,
+    onError,
+  });
+
   const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
   const replies = createReplyGenerator({
     exchanges: store.exchanges,
@@ -107,6 +136,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       else log.error({ ...facts, err: error }, "a reply was cut");
       triggers.exchangeCompleted();
     },
+    ended: (reply) => rollout.replyEnded(reply),
   });
   const { consentDefault, maxMessageChars } = config;
   const chat = createChatService({ exchanges: store.exchanges, replies, prompts, consentDefault });
@@ -120,6 +150,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       version,
       model: { id, architecture, parameters, quantization, device: config.device },
       adapter: registry.live(),
+      trial: rollout.trial(),
       reward: { name: scorer.name, version: scorer.version },
       training: await training.status(),
     })),
@@ -135,7 +166,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createPerspectiveRoutes(scorer, maxMessageChars),
     createExchangeRoutes(store),
     createAnnotationRoutes(store),
-    createAdapterRoutes(registry),
+    createAdapterRoutes(registry, shares),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
     createPages(join(root, "dist", "client")),
@@ -146,6 +177,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     async close() {
       triggers.close();
       await replies.close(drainMs);
+      await rollout.close();
       await queue.close();
       await registry.settled();
     },

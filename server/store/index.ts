@@ -4,6 +4,7 @@ import { type AnnotationRepository, createAnnotationRepository } from "./annotat
 import { openDatabase } from "./database.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
+import { createRolloutQueries, type RolloutQueries } from "./rollout-queries.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -15,6 +16,7 @@ export interface Store {
   annotations: AnnotationRepository;
   adapters: AdapterRepository;
   runs: RunRepository;
+  rollout: RolloutQueries;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function openStore(file: string): Promise<Store> {
     annotations: createAnnotationRepository(db),
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
+    rollout: createRolloutQueries(db),
     close: () => db.destroy(),
   };
 }
