@@ -8,6 +8,7 @@ import type { Engine } from "../engine/types.ts";
 import { deployInitialAdapter } from "./adapters/first-start.ts";
 import { createAdapterRegistry } from "./adapters/registry.ts";
 import { createAdapterRoutes } from "./adapters/routes.ts";
+import { createBrigadeWatch } from "./annotations/brigade-watch.ts";
 import { createAnnotationRoutes } from "./annotations/routes.ts";
 import { createFolderArtifacts } from "./artifacts/folder.ts";
 import { createChatService } from "./chat/chat-service.ts";
@@ -21,10 +22,13 @@ import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
 import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { FanOut, Store } from "./ports.ts";
+import { createRewardRoutes } from "./rewards/routes.ts";
+import { createRescoreService } from "./rewards/service.ts";
 import { createRollout } from "./rollout/rollout.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
@@ -98,6 +102,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
+    rewardPath: config.reward,
     rejudge: options.rejudge,
   });
   const triggers = createTrainingTriggers({
@@ -120,6 +125,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     watchEveryMs: options.watchEveryMs ?? 10_000,
     onError,
   });
+  const brigades = createBrigadeWatch({ store, fanOut, onError });
 
   const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
   const replies = createReplyGenerator({
@@ -131,10 +137,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     graceMs,
     report(report) {
       metrics.replyEnded(report);
-      const { error, toxicity: _, ...facts } = report;
-      if (error === null) log.debug(facts, "reply ended");
-      else log.error({ ...facts, err: error }, "a reply was cut");
-      triggers.exchangeCompleted();
+      const { error, scoringError, toxicity: _, ...facts } = report;
+      if (error !== null) log.error({ ...facts, err: error }, "a reply was cut");
+      else if (scoringError !== null) log.error({ ...facts, err: scoringError }, "a reply could not be scored");
+      else log.debug(facts, "reply ended");
+      triggers.logChanged();
     },
     ended: (reply) => rollout.replyEnded(reply),
   });
@@ -165,7 +172,9 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     }),
     createPerspectiveRoutes(scorer, maxMessageChars),
     createExchangeRoutes(store),
-    createAnnotationRoutes(store),
+    createAnnotationRoutes({ store, watch: brigades, judged: triggers.logChanged }),
+    createRewardRoutes(createRescoreService({ store, queue, scorer })),
+    createLineageRoutes(store),
     createAdapterRoutes(registry, shares),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
@@ -176,6 +185,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     routes,
     async close() {
       triggers.close();
+      brigades.close();
       await replies.close(drainMs);
       await rollout.close();
       await queue.close();

@@ -48,7 +48,10 @@ export interface ReplyReport {
   firstTextMs: number | null;
   totalMs: number;
   toxicity: { prompt: number; reply: number } | null;
+  /** Why the reply was cut; null for one that ended in order. */
   error: unknown;
+  /** Why a reply that ended in order has no scores; null when it has. */
+  scoringError: unknown;
 }
 
 /** A reply that has ended and is logged, for those who follow how an adapter does. */
@@ -167,6 +170,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
     let failure: unknown = null;
     let outcome: ExchangeOutcome | null = null;
     let step: FailedStep = "generation";
+    let scoringError: unknown = null;
     try {
       result = await generate(reply, request, sampling, lease, signal, () => {
         firstTextMs ??= performance.now() - startedAt;
@@ -175,17 +179,28 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       const { text, tokens, logProbs, finishReason } = result;
       if (finishReason === "error") throw new Error("The engine ended the reply with an error");
       const { messages } = request.prompt;
-      step = "judgement";
-      const { toxicity, reward } = await scorer.judge({ messages, reply: text, finishReason });
+      // A reward that fails takes no reply from anyone: it is logged without scores, and can be scored later.
+      const judged = await scorer.judge({ messages, reply: text, finishReason }).catch((error: unknown) => {
+        scoringError = error;
+        return null;
+      });
+      const toxicity = judged?.toxicity ?? null;
       step = "log";
-      const completedAt = now();
-      const judged = { completedAt, reply: text, replyTokens: tokens, logProbs, finishReason, toxicity, reward };
-      await exchanges.complete(exchangeId, judged);
-      outcome = judged;
+      outcome = {
+        completedAt: now(),
+        reply: text,
+        replyTokens: tokens,
+        logProbs,
+        finishReason,
+        toxicity,
+        reward: judged?.reward ?? null,
+      };
+      await exchanges.complete(exchangeId, outcome);
       const event = { exchangeId, text, finishReason, tokens: tokens.length, adapter: reply.adapter, toxicity };
       end = { type: "done", event };
     } catch (error) {
       failure = error;
+      outcome = null;
       await exchanges.cut(exchangeId, reply.text, now(), failedStepOf(error, step)).catch((cause: unknown) => {
         failure = new AggregateError([error, cause], `Exchange ${exchangeId} could not be marked as cut`);
       });
@@ -201,6 +216,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       totalMs,
       toxicity: end.type === "done" ? end.event.toxicity : null,
       error: failure,
+      scoringError,
     });
     return { end, outcome, failedStep: failure === null ? null : failedStepOf(failure, step) };
   }

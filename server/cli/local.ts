@@ -43,7 +43,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     opened.push(() => store.close());
     const engine = await startEngine(config);
     opened.push(() => engine.close());
-    const judge = await loadJudge(config.rewardDir);
+    const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
     const registry = await createAdapterRegistry({
@@ -75,6 +75,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
       rewardVersion: judge.scorer.version,
+      rewardPath: config.reward,
       rejudge: judge.rejudge,
     });
     return { registry, training, shares: config.rollout.shares, close };

@@ -40,16 +40,17 @@ export interface Rollout {
 }
 
 function toLogged({ exchangeId, conversationId, adapter, outcome }: EndedReply, now: Date): LoggedReply {
+  const { toxicity = null, reward = null } = outcome ?? {};
   return {
     exchangeId,
     conversationId,
     version: adapter.version,
     at: (outcome?.completedAt ?? now).toISOString(),
-    judgement: outcome && {
-      toxicity: outcome.toxicity.reply,
-      reward: outcome.reward.total,
-      rewardVersion: outcome.reward.version,
-    },
+    failed: outcome === null,
+    judgement:
+      toxicity === null || reward === null
+        ? null
+        : { toxicity: toxicity.reply, reward: reward.total, rewardVersion: reward.version },
   };
 }
 

@@ -95,12 +95,15 @@ export function createShadowAnswers(options: ShadowAnswersOptions) {
         reward: reward.total,
         at: now().toISOString(),
       });
-      const isComparable = reward.version === outcome.reward.version;
-      onStored(task.version, {
-        toxicity: toxicity.reply,
-        liveToxicity: outcome.toxicity.reply,
-        rewardDifference: isComparable ? reward.total - outcome.reward.total : null,
-      });
+      const { toxicity: liveToxicity, reward: liveReward } = outcome;
+      if (liveToxicity !== null) {
+        const isComparable = reward.version === liveReward?.version;
+        onStored(task.version, {
+          toxicity: toxicity.reply,
+          liveToxicity: liveToxicity.reply,
+          rewardDifference: isComparable ? reward.total - liveReward.total : null,
+        });
+      }
       return "stored";
     } finally {
       lease.release();

@@ -19,7 +19,7 @@ let replies = 0;
 function reply(toxicity: number | null): LoggedReply {
   const at = new Date(replies++).toISOString();
   const judgement = toxicity === null ? null : { toxicity, reward: 0, rewardVersion: "1" };
-  return { exchangeId: `e${replies}`, conversationId: "c", version: 1, at, judgement };
+  return { exchangeId: `e${replies}`, conversationId: "c", version: 1, at, failed: toxicity === null, judgement };
 }
 
 function look(period: WatchPeriod, limits: WatchLimits): string | null {

@@ -34,14 +34,14 @@ export function createWatchPeriod(replies: Iterable<LoggedReply> = []): WatchPer
   const chapters: Chapter[] = [];
   let count = 0;
 
-  function add({ at, judgement }: LoggedReply): void {
+  function add({ at, failed, judgement }: LoggedReply): void {
     let chapter = chapters.at(-1);
     if (chapter === undefined || chapter.failed.n >= chapterLength) {
       chapter = { firstAt: at, toxicity: createUnitTally(), toxic: createUnitTally(), failed: createUnitTally() };
       chapters.push(chapter);
     }
     count += 1;
-    chapter.failed.add(judgement === null ? 1 : 0);
+    chapter.failed.add(failed ? 1 : 0);
     if (judgement === null) return;
     const toxicity = Math.min(1, Math.max(0, judgement.toxicity));
     chapter.toxicity.add(toxicity);

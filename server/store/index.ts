@@ -4,6 +4,8 @@ import { type AnnotationRepository, createAnnotationRepository } from "./annotat
 import { openDatabase } from "./database.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
+import { createLineageRepository, type LineageRepository } from "./lineage.ts";
+import { createRewardRepository, type RewardRepository } from "./rewards.ts";
 import { createRolloutQueries, type RolloutQueries } from "./rollout-queries.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
@@ -16,6 +18,8 @@ export interface Store {
   annotations: AnnotationRepository;
   adapters: AdapterRepository;
   runs: RunRepository;
+  lineage: LineageRepository;
+  rewards: RewardRepository;
   rollout: RolloutQueries;
   close(): Promise<void>;
 }
@@ -31,6 +35,8 @@ export async function openStore(file: string): Promise<Store> {
     annotations: createAnnotationRepository(db),
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
+    lineage: createLineageRepository(db),
+    rewards: createRewardRepository(db, exchanges),
     rollout: createRolloutQueries(db),
     close: () => db.destroy(),
   };

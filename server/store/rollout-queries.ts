@@ -22,7 +22,9 @@ export interface LoggedReply {
   version: number;
   /** When it ended; ISO. */
   at: string;
-  /** Null for one that was cut by a failure of the generation. */
+  /** Cut by a failure of the generation. */
+  failed: boolean;
+  /** Null for one that failed, and for one that could not be scored. */
   judgement: { toxicity: number; reward: number; rewardVersion: string } | null;
 }
 
@@ -93,7 +95,7 @@ export function createRolloutQueries(db: Kysely<Database>) {
 
     /**
      * Replies that were begun in a time and have ended, in the order in which they ended; those that were stopped by a
-     * dying server, a full engine or the reward model are no evidence about the adapter and left out.
+     * dying server or a full engine are no evidence about the adapter and left out.
      * @param period ISO dates: since is inclusive, until exclusive
      * @param newest return only so many, the last ones
      */
@@ -109,7 +111,7 @@ export function createRolloutQueries(db: Kysely<Database>) {
         .where("created_at", ">=", period.since)
         .where((eb) =>
           eb.or([
-            eb.and([eb("status", "=", "complete"), eb("reply_toxicity", "is not", null)]),
+            eb("status", "=", "complete"),
             eb.and([eb("status", "=", "cut"), eb("failed_step", "=", "generation")]),
           ]),
         )
@@ -120,12 +122,13 @@ export function createRolloutQueries(db: Kysely<Database>) {
       const rows = await query.execute();
       return rows.reverse().map((row) => {
         const { reply_toxicity: toxicity, reward_total: reward, reward_version: rewardVersion } = row;
-        const isJudged = row.status === "complete" && toxicity !== null && reward !== null && rewardVersion !== null;
+        const isJudged = toxicity !== null && reward !== null && rewardVersion !== null;
         return {
           exchangeId: row.id,
           conversationId: row.conversation_id,
           version,
           at: row.completed_at ?? "",
+          failed: row.status === "cut",
           judgement: isJudged ? { toxicity, reward, rewardVersion } : null,
         };
       });

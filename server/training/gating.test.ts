@@ -56,7 +56,8 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: join(folder, "reward"),
+    rejudge: (logged) => logged,
   });
   close = async () => {
     await queue.close();
