@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { CronPattern } from "croner";
 import { z } from "zod";
 import { type Device, devices } from "../engine/types.ts";
+import { type RolloutSettings, rolloutSettingsShape, toRolloutSettings } from "./rollout/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -65,6 +66,7 @@ const settingsSchema = z.object({
   MAX_CONCURRENT: integer(1, 256).default(8),
   MAX_QUEUE: integer(0, 100_000).default(64),
   MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(8000),
+  ...rolloutSettingsShape,
 });
 
 export interface Config {
@@ -93,6 +95,7 @@ export interface Config {
   maxConcurrent: number;
   maxQueue: number;
   maxMessageChars: number;
+  rollout: RolloutSettings;
 }
 
 const names = Object.keys(settingsSchema.shape);
@@ -154,5 +157,6 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     maxConcurrent: settings.MAX_CONCURRENT,
     maxQueue: settings.MAX_QUEUE,
     maxMessageChars: settings.MAX_MESSAGE_CHARS,
+    rollout: toRolloutSettings(settings),
   };
 }

@@ -68,8 +68,9 @@ export interface AdapterSource {
   /** Versions that can be asked for as `rejoinder@N`. */
   versions(): AdapterIdentity[];
   /**
-   * Takes the adapter that a model name stands for: `rejoinder` (live), `rejoinder@N` or `base`; staged if need be.
+   * Takes the adapter that a model name stands for: `rejoinder` (live, or a canary for its share of conversations),
+   * `rejoinder@N` or `base`; staged if need be.
    * @throws UnknownAdapterError
    */
-  lease(modelName: string): Promise<AdapterLease>;
+  lease(modelName: string, conversationId?: string): Promise<AdapterLease>;
 }

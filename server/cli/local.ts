@@ -5,6 +5,8 @@ import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registr
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
+import type { FanOut } from "../ports.ts";
+import type { DeploymentStage } from "../protocol/index.ts";
 import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
@@ -14,6 +16,8 @@ import type { PlaceOptions } from "./place.ts";
 export interface Local {
   registry: AdapterRegistry;
   training: TrainingService;
+  /** What a stage gets when nothing is said, 0..1. */
+  shares: Record<DeploymentStage, number>;
   close(): Promise<void>;
 }
 
@@ -34,7 +38,14 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
-    const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
+    const registry = await createAdapterRegistry({
+      store,
+      artifacts,
+      engine,
+      fanOut: terminalFanOut,
+      admitTo: { stage: config.rollout.stage, share: config.rollout.shares[config.rollout.stage] },
+      onError,
+    });
     await deployInitialAdapter({
       store,
       registry,
@@ -59,7 +70,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       rewardPath: config.reward,
       rejudge: judge.rejudge,
     });
-    return { registry, training, close };
+    return { registry, training, shares: config.rollout.shares, close };
   } catch (error) {
     await close();
     throw error;

@@ -7,6 +7,7 @@ import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
 import { createLineageRepository, type LineageRepository } from "./lineage.ts";
 import { createRewardRepository, type RewardRepository } from "./rewards.ts";
+import { createRolloutQueries, type RolloutQueries } from "./rollout-queries.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -21,6 +22,7 @@ export interface Store {
   lineage: LineageRepository;
   rewards: RewardRepository;
   erasures: ErasureRepository;
+  rollout: RolloutQueries;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function openStore(file: string): Promise<Store> {
     lineage: createLineageRepository(db),
     rewards: createRewardRepository(db, exchanges),
     erasures: createErasureRepository(db),
+    rollout: createRolloutQueries(db),
     close: () => db.destroy(),
   };
 }

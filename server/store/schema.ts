@@ -2,6 +2,9 @@
 import type { Generated, Insertable, Selectable } from "kysely";
 import type { AdapterState, AnnotationLabel, Deployment, FinishReason, RunState } from "../protocol/index.ts";
 
+/** Writing the reply, or putting it into the log. Only the first is the adapter's doing. */
+export type FailedStep = "generation" | "log";
+
 export interface ConversationTable {
   id: string;
   owner: string;
@@ -47,6 +50,8 @@ export interface ExchangeTable {
   consent: number;
   feedback: number;
   feedback_reason: string | null;
+  /** Where a reply failed that this process cut; null for one that was cut because its server died. */
+  failed_step: FailedStep | null;
 }
 
 export interface AnnotationTable {
@@ -107,6 +112,8 @@ export interface DeploymentTable {
   from_adapter: string | null;
   to_adapter: string;
   reason: string;
+  /** 0..1, with the actions shadow and canary. */
+  share: number | null;
 }
 
 export interface TrainingRunTable {
@@ -204,6 +211,21 @@ export interface JobTable {
   updated_at: string;
 }
 
+/** What a candidate in shadow would have said; nobody was shown it. */
+export interface ShadowReplyTable {
+  exchange_id: string;
+  adapter_version: number;
+  reply: string;
+  /** JSON arrays of one length. */
+  reply_tokens: string;
+  log_probs: string;
+  finish_reason: FinishReason;
+  toxicity: number;
+  reward_version: string;
+  reward: number;
+  at: string;
+}
+
 export interface Database {
   conversations: ConversationTable;
   exchanges: ExchangeTable;
@@ -218,6 +240,7 @@ export interface Database {
   erasures: ErasureTable;
   erasure_tasks: ErasureTaskTable;
   jobs: JobTable;
+  shadow_replies: ShadowReplyTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;

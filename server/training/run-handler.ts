@@ -194,9 +194,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote && registry.live().version !== version) {
-      await registry.promote(version, "trainer", `training run ${run.id} passed its checks`);
-    }
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed its checks`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
