@@ -138,8 +138,24 @@ export interface JobTable {
   locked_by: string | null;
   locked_until: string | null;
   last_error: string | null;
+  /** JSON of what the job last reported. */
+  progress: string | null;
   created_at: string;
   updated_at: string;
+}
+
+export interface JobScheduleTable {
+  key: string;
+  kind: string;
+  cron: string;
+  /** JSON. */
+  payload: string;
+  next_at: string | null;
+}
+
+/** One row: which store this is. */
+export interface InstallationTable {
+  id: string;
 }
 
 export interface Database {
@@ -151,6 +167,8 @@ export interface Database {
   training_runs: TrainingRunTable;
   run_metrics: RunMetricTable;
   jobs: JobTable;
+  job_schedules: JobScheduleTable;
+  installation: InstallationTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;
