@@ -27,6 +27,7 @@ export type Settlement =
   | { state: "retry"; error: string; delayMs: number }
   | { state: "released" };
 
+/** `added`: the kind may have a job to take, a new one or one that had to wait. */
 export type JobEvent = { type: "added"; kind: string } | { type: "changed"; id: string };
 
 /** Every step is atomic: two processes that take it at once leave the jobs as if one had come after the other. */

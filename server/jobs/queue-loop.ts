@@ -161,8 +161,6 @@ export function createJobQueue(backend: QueueBackend, options: QueueLoopOptions 
     }
     checkRunningJob(event.id);
     watch.look(event.id);
-    // A job that ended makes room for the next of its kind.
-    for (const kind of handlers.keys()) if (!running.has(kind)) look(kind);
   });
 
   let firing = false;
