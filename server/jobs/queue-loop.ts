@@ -163,18 +163,16 @@ export function createJobQueue(backend: QueueBackend, options: QueueLoopOptions 
     watch.look(event.id);
   });
 
-  let firing = false;
+  let firing: Promise<void> | undefined;
   const poll = setInterval(() => {
     for (const kind of handlers.keys()) if (!looking.has(kind) && !running.has(kind)) look(kind);
     for (const work of running.values()) checkRunning(work).catch(onError);
     watch.lookAtAll();
-    if (firing || closed) return;
-    firing = true;
-    scheduler
+    firing ??= scheduler
       .fireDue()
       .catch(onError)
-      .finally(() => {
-        firing = false;
+      .then(() => {
+        firing = undefined;
       });
   }, pollMs);
 
@@ -212,6 +210,7 @@ export function createJobQueue(backend: QueueBackend, options: QueueLoopOptions 
       await Promise.all(looking.values());
       await Promise.all([...running.values()].map((work) => work.ended));
       await Promise.all(looking.values());
+      await firing;
       await backend.close();
     },
   };

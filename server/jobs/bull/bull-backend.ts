@@ -145,12 +145,12 @@ export function createBullBackend(options: BullBackendOptions): QueueBackend {
       const names = ["wait", "active", "delayed", "completed", "failed", id, `${id}:lock`, "turn", "pause"];
       const error = "error" in settlement ? settlement.error : "";
       const delayMs = settlement.state === "retry" ? settlement.delayMs : 0;
-      const args = [token, id, settlement.state, now().getTime(), exclusive ? 1 : 0, error, delayMs];
+      const at = now().getTime();
+      const args = [token, id, settlement.state, at, exclusive ? 1 : 0, error, delayMs, queue.toKey(""), at - keptMs];
       await run(settleScript, keysOf(queue, names), args);
       tell({ type: "changed", id });
       // The kind has room for the next.
       tell({ type: "added", kind });
-      await Promise.all([queue.clean(keptMs, "completed"), queue.clean(keptMs, "failed")]);
     },
 
     async setProgress(id, progress) {
@@ -202,8 +202,6 @@ export function createBullBackend(options: BullBackendOptions): QueueBackend {
       subscriber.subscribe(eventsChannel).catch(onError);
     },
 
-    async close() {
-      redis.close();
-    },
+    close: () => redis.close(),
   };
 }

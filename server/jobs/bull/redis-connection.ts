@@ -15,11 +15,12 @@ export interface RedisConnection {
   queue(name: string): Bull.Queue;
   /** A further connection, for subscriptions. */
   subscriber(): RedisClient;
-  /** At once, whether or not Redis answers. */
-  close(): void;
+  /** Lets what was sent be answered, but does not wait for a Redis that is away. */
+  close(): Promise<void>;
 }
 
 const connectMs = 5000;
+const goodbyeMs = 1000;
 const longestReconnectMs = 2000;
 /** With the waits below, commands fail after about five seconds without a connection. */
 const mostRetries = 6;
@@ -71,9 +72,14 @@ export async function connectRedis(url: string, onError: (error: unknown) => voi
     lastError = error;
   };
   client.on("error", fail);
-  const close = () => {
+  async function close(): Promise<void> {
+    if (client.status === "ready") {
+      const timer = setTimeout(() => client.disconnect(), goodbyeMs);
+      await client.quit().catch(() => undefined);
+      clearTimeout(timer);
+    }
     for (const connection of opened) connection.disconnect();
-  };
+  }
   try {
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<never>((_, reject) => {
@@ -86,7 +92,7 @@ export async function connectRedis(url: string, onError: (error: unknown) => voi
     }
     for (const danger of await findDangers(client)) onError(new Error(`Redis at ${describeRedisUrl(url)}: ${danger}`));
   } catch (cause) {
-    close();
+    await close();
     const reason = lastError ?? cause;
     const why = reason instanceof Error ? reason.message || String((reason as NodeJS.ErrnoException).code) : reason;
     throw new RedisUnreachableError(`cannot use Redis at ${describeRedisUrl(url)}: ${why}`, { cause });

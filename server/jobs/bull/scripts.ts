@@ -67,7 +67,11 @@ if exclusive then redis.call("SET", KEYS[4], token, "PX", ARGV[2]) end
 return "kept"
 `;
 
-/** KEYS wait active delayed completed failed job lock turn pause; ARGV token id state now exclusive error delayMs */
+/**
+ * Forgets besides what ended long ago.
+ * KEYS wait active delayed completed failed job lock turn pause; ARGV token id state now exclusive error delayMs prefix
+ * oldest
+ */
 export const settleScript = `
 local token, id, state, now = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local exclusive = ARGV[5] == "1"
@@ -93,6 +97,12 @@ if isHeld then
   end
 end
 if exclusive and redis.call("GET", KEYS[8]) == token then redis.call("DEL", KEYS[8]) end
+for _, set in ipairs({KEYS[4], KEYS[5]}) do
+  for _, old in ipairs(redis.call("ZRANGEBYSCORE", set, 0, ARGV[9], "LIMIT", 0, 1000)) do
+    redis.call("ZREM", set, old)
+    redis.call("DEL", ARGV[8] .. old)
+  end
+end
 return isHeld and 1 or 0
 `;
 
