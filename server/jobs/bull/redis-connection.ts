@@ -9,7 +9,7 @@ export const keyPrefix = "rejoinder";
 export class RedisUnreachableError extends Error {}
 
 export interface RedisConnection {
-  /** For commands; they wait a few seconds for a Redis that is away, then fail. */
+  /** For commands; they wait some three seconds for a Redis that is away, then fail. */
   client: RedisClient;
   /** The queue of this name as bull keeps it, on the same connection. */
   queue(name: string): Bull.Queue;
@@ -22,8 +22,8 @@ export interface RedisConnection {
 const connectMs = 5000;
 const goodbyeMs = 1000;
 const longestReconnectMs = 2000;
-/** With the waits below, commands fail after about five seconds without a connection. */
-const mostRetries = 6;
+/** With the waits below, commands fail after about three seconds without a connection. */
+const mostRetries = 4;
 
 /** As it may be printed: scheme, host, port and database, without name and password. */
 export function describeRedisUrl(url: string): string {
@@ -66,10 +66,11 @@ async function findDangers(client: RedisClient): Promise<string[]> {
 export async function connectRedis(url: string, onError: (error: unknown) => void): Promise<RedisConnection> {
   const root = new Bull(keyPrefix, { prefix: keyPrefix, redis: redisOptions(url) });
   const { client } = root;
-  let lastError: unknown;
+  /** The first says why (a wrong password); later ones are its consequences. */
+  let firstError: unknown;
   const opened: RedisClient[] = [client];
   const fail = (error: unknown) => {
-    lastError = error;
+    firstError ??= error;
   };
   client.on("error", fail);
   async function close(): Promise<void> {
@@ -83,7 +84,7 @@ export async function connectRedis(url: string, onError: (error: unknown) => voi
   try {
     let timer: NodeJS.Timeout | undefined;
     const tooLong = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(lastError ?? new Error(`no answer within ${connectMs / 1000} s`)), connectMs);
+      timer = setTimeout(() => reject(firstError ?? new Error(`no answer within ${connectMs / 1000} s`)), connectMs);
     });
     try {
       await Promise.race([client.ping(), tooLong]);
@@ -93,7 +94,7 @@ export async function connectRedis(url: string, onError: (error: unknown) => voi
     for (const danger of await findDangers(client)) onError(new Error(`Redis at ${describeRedisUrl(url)}: ${danger}`));
   } catch (cause) {
     await close();
-    const reason = lastError ?? cause;
+    const reason = firstError ?? cause;
     const why = reason instanceof Error ? reason.message || String((reason as NodeJS.ErrnoException).code) : reason;
     throw new RedisUnreachableError(`cannot use Redis at ${describeRedisUrl(url)}: ${why}`, { cause });
   }
