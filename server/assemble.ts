@@ -20,11 +20,12 @@ import { createOpenAiRoutes } from "./http/openai/routes.ts";
 import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
-import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { openQueue } from "./jobs/open-queue.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { Store } from "./ports.ts";
+import { createRemoteRunner } from "./remote/remote-runner.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
 import { createTrainingRoutes } from "./training/routes.ts";
@@ -68,12 +69,26 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
-  const queue = createSqliteJobQueue({ db: store.db, onError });
+  const { queue, redis, lineage } = await openQueue(config, store, onError);
+  const runner =
+    config.trainer === "here" || redis === null
+      ? undefined
+      : createRemoteRunner({
+          queue,
+          client: redis.client,
+          projectFolder: root,
+          modelFolder: config.modelDir,
+          modelSha256: engine.model.sha256,
+          cacheDir: config.cacheDir,
+          onNote: (note) => log.warn(note),
+        });
   const training = await createTrainingService({
+    runner,
     store,
     registry,
     artifacts,
     queue,
+    lineage,
     fanOut,
     runsFolder: join(config.dataDir, "runs"),
     modelFolder: config.modelDir,
@@ -84,9 +99,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     rewardVersion: scorer.version,
     rejudge: options.rejudge,
   });
-  const triggers = createTrainingTriggers({
+  const triggers = await createTrainingTriggers({
     store,
     training,
+    queue,
+    lineage,
     cron: config.retrainCron,
     minExchanges: config.retrainMinExchanges,
     onError,

@@ -15,6 +15,8 @@ export interface Store {
   annotations: AnnotationRepository;
   adapters: AdapterRepository;
   runs: RunRepository;
+  /** Which store this is: a random name given when it was made. */
+  installation(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -29,6 +31,7 @@ export async function openStore(file: string): Promise<Store> {
     annotations: createAnnotationRepository(db),
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
+    installation: async () => (await db.selectFrom("installation").select("id").executeTakeFirstOrThrow()).id,
     close: () => db.destroy(),
   };
 }

@@ -40,3 +40,8 @@ export async function writeJob(files: RunFiles, job: TrainingJob): Promise<void>
   await writeFile(partial, `${JSON.stringify(job, null, 2)}\n`);
   await rename(partial, files.job);
 }
+
+/** What a trainer reads besides the base model: a machine that is to run the job must have these files and folders. */
+export function jobInputs({ snapshot, parentAdapter }: TrainingJob): string[] {
+  return [snapshot, `${snapshot}.sha256`, ...(parentAdapter === null ? [] : [parentAdapter.folder])];
+}

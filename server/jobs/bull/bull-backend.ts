@@ -35,7 +35,8 @@ interface StoredJob {
   number: number;
 }
 
-const kindsKey = `${keyPrefix}:kinds`;
+/** Set of all kinds that ever had a job. */
+export const kindsKey = `${keyPrefix}:kinds`;
 const eventsChannel = `${keyPrefix}:events`;
 /** Ended jobs are forgotten after this; their ids can then be added anew. */
 const keptMs = 30 * 24 * 60 * 60 * 1000;
