@@ -77,8 +77,8 @@ export function createOutputFolder({ client, task, folder }: OutputFolderOptions
       return [...(await lookAt(folder))].some(isNew);
     },
 
-    /** Makes the folder what is shared of it. @param keep paths that stay whatever is shared */
-    async download(keep: readonly string[] = []): Promise<void> {
+    /** Writes what is shared into the folder; false when that is nothing. @param keep paths that stay whatever is shared */
+    async download(keep: readonly string[] = []): Promise<boolean> {
       const wanted = await list();
       // Logs last: what they tell of is there by then.
       const paths = [...wanted.keys()].sort((a, b) => Number(a.endsWith(".jsonl")) - Number(b.endsWith(".jsonl")));
@@ -87,6 +87,7 @@ export function createOutputFolder({ client, task, folder }: OutputFolderOptions
       }
       shared = wanted;
       uploaded = await lookAt(folder);
+      return wanted.size > 0;
     },
 
     /** Keeps what is shared for another day. */

@@ -61,7 +61,7 @@ export function createProgramWorker(options: ProgramWorkerOptions): JobHandler {
     await mkdir(outputDir, { recursive: true });
     const fence = await fenceTask(client, task.task);
     const outputs = createOutputFolder({ client, task: task.task, folder: outputDir });
-    await outputs.download();
+    if (await outputs.download()) onNote(`Goes on from what is shared of run ${task.runId}`);
     const jobFile = await prepare(task, folder, roots);
 
     let uploading: Promise<void> = Promise.resolve();
