@@ -23,12 +23,13 @@ import { createOpenAiRoutes } from "./http/openai/routes.ts";
 import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
-import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { openQueue } from "./jobs/open-queue.ts";
 import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { FanOut, Store } from "./ports.ts";
+import { createRemoteRunner } from "./remote/remote-runner.ts";
 import { createRewardRoutes } from "./rewards/routes.ts";
 import { createRescoreService } from "./rewards/service.ts";
 import { createRollout } from "./rollout/rollout.ts";
@@ -91,12 +92,26 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
   const runsFolder = join(config.dataDir, "runs");
-  const queue = createSqliteJobQueue({ db: store.db, onError });
+  const { queue, redis, lineage } = await openQueue(config, store, onError);
+  const runner =
+    config.trainer === "here" || redis === null
+      ? undefined
+      : createRemoteRunner({
+          queue,
+          client: redis.client,
+          projectFolder: root,
+          modelFolder: config.modelDir,
+          modelSha256: engine.model.sha256,
+          cacheDir: config.cacheDir,
+          onNote: (note) => log.warn(note),
+        });
   const training = await createTrainingService({
+    runner,
     store,
     registry,
     artifacts,
     queue,
+    lineage,
     fanOut,
     runsFolder,
     modelFolder: config.modelDir,
@@ -108,9 +123,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     rewardPath: config.reward,
     rejudge: options.rejudge,
   });
-  const triggers = createTrainingTriggers({
+  const triggers = await createTrainingTriggers({
     store,
     training,
+    queue,
+    lineage,
     cron: config.retrainCron,
     minExchanges: config.retrainMinExchanges,
     onError,

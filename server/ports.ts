@@ -24,6 +24,8 @@ export interface Job {
   payload: unknown;
   /** 1 the first time; more when an earlier worker died or failed. */
   attempt: number;
+  /** Keeps this value (JSON) beside the job, where others read it and are told of it; the latest one stands. */
+  report(progress: unknown): Promise<void>;
 }
 
 /** Work that outlives a request and a process. */

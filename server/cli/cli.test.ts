@@ -47,9 +47,10 @@ describe("the command line", () => {
     const { code, output } = await rejoinder("--help");
     expect(code).toBe(0);
     const commands = [...output.matchAll(/^ {2}(\w+) .*/gm)].map(([, name]) => name);
-    expect(commands).toEqual(["serve", "train", "adapter", "model", "data", "score", "help"]);
+    expect(commands).toEqual(["serve", "worker", "train", "adapter", "model", "data", "score", "help"]);
     for (const words of [
       ["serve"],
+      ["worker"],
       ["train", "ppo"],
       ["train", "sft"],
       ["train", "pretrain"],

@@ -23,6 +23,8 @@ export interface Store {
   rewards: RewardRepository;
   erasures: ErasureRepository;
   rollout: RolloutQueries;
+  /** Which store this is: a random name given when it was made. */
+  installation(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function openStore(file: string): Promise<Store> {
     rewards: createRewardRepository(db, exchanges),
     erasures: createErasureRepository(db),
     rollout: createRolloutQueries(db),
+    installation: async () => (await db.selectFrom("installation").select("id").executeTakeFirstOrThrow()).id,
     close: () => db.destroy(),
   };
 }

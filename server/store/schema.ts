@@ -207,6 +207,8 @@ export interface JobTable {
   locked_by: string | null;
   locked_until: string | null;
   last_error: string | null;
+  /** JSON of what the job last reported. */
+  progress: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -226,6 +228,20 @@ export interface ShadowReplyTable {
   at: string;
 }
 
+export interface JobScheduleTable {
+  key: string;
+  kind: string;
+  cron: string;
+  /** JSON. */
+  payload: string;
+  next_at: string | null;
+}
+
+/** One row: which store this is. */
+export interface InstallationTable {
+  id: string;
+}
+
 export interface Database {
   conversations: ConversationTable;
   exchanges: ExchangeTable;
@@ -241,6 +257,8 @@ export interface Database {
   erasure_tasks: ErasureTaskTable;
   jobs: JobTable;
   shadow_replies: ShadowReplyTable;
+  job_schedules: JobScheduleTable;
+  installation: InstallationTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;
