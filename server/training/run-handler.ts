@@ -43,6 +43,17 @@ export interface RunHandlerOptions {
   now: () => Date;
 }
 
+/** Failures of the trainer that may have passed when it is started again, which goes on from its checkpoint. */
+const passingFailures = new Set(["reward_failed", "cannot_save"]);
+
+class PassingFailureError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** A run that cannot go on, with the code its record gets. */
 class RunFailedError extends UnretryableJobError {
   readonly code: string;
@@ -154,7 +165,10 @@ export function createRunHandler(options: RunHandlerOptions) {
       },
     });
     if (outcome.type === "succeeded") return { done: outcome.event, events };
-    if (outcome.type === "failed") throw new RunFailedError(outcome.error.code, outcome.error.message);
+    if (outcome.type === "failed") {
+      const { code, message } = outcome.error;
+      throw passingFailures.has(code) ? new PassingFailureError(code, message) : new RunFailedError(code, message);
+    }
     signal.throwIfAborted();
     if (outcome.type === "stopped") throw new Error("The trainer was stopped from outside and kept its checkpoint");
     throw new Error(outcome.message);
@@ -227,7 +241,8 @@ export function createRunHandler(options: RunHandlerOptions) {
         await finish(run, "failed", error.code, message);
         throw new UnretryableJobError(message, { cause: error });
       } else if (queued.attempt >= maxRunAttempts) {
-        await finish(run, "failed", "crashed", `Failed ${queued.attempt} times, last: ${message}`);
+        const code = error instanceof PassingFailureError ? error.code : "crashed";
+        await finish(run, "failed", code, `Failed ${queued.attempt} times, last: ${message}`);
       }
       throw error;
     }

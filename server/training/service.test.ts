@@ -251,6 +251,21 @@ describe("a trainer that does not end in order", () => {
     expect((await server.training.get(id))?.history.map((point) => point.values.reward)).toEqual([1, 2]);
   });
 
+  it("is started again after a failure that may pass, and keeps its code when it does not", async () => {
+    const server = await startServer(
+      trainer(
+        `report({ type: "failed", error: { code: "reward_failed", message: "no answer" } }); process.exitCode = 1;`,
+      ),
+    );
+    await logMany(server.store, 8);
+    const { id } = await server.training.start(ppo);
+    expect(await ended(server, id)).toMatchObject({
+      state: "failed",
+      error: { code: "reward_failed", message: "Failed 3 times, last: no answer" },
+    });
+    expect(readFileSync(join(folder, "runs", id, "starts"), "utf8")).toBe("xxx");
+  });
+
   it("is not started again when it says itself why it cannot go on", async () => {
     const server = await startServer(
       trainer(`report({ type: "failed", error: { code: "stale", message: "all too old" } }); process.exitCode = 1;`),
