@@ -8,6 +8,7 @@ import type { Engine } from "../engine/types.ts";
 import { deployInitialAdapter } from "./adapters/first-start.ts";
 import { createAdapterRegistry } from "./adapters/registry.ts";
 import { createAdapterRoutes } from "./adapters/routes.ts";
+import { createBrigadeWatch } from "./annotations/brigade-watch.ts";
 import { createAnnotationRoutes } from "./annotations/routes.ts";
 import { createFolderArtifacts } from "./artifacts/folder.ts";
 import { createChatService } from "./chat/chat-service.ts";
@@ -21,10 +22,13 @@ import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
 import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { Store } from "./ports.ts";
+import { createRewardRoutes } from "./rewards/routes.ts";
+import { createRescoreService } from "./rewards/service.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
 import { createTrainingRoutes } from "./training/routes.ts";
@@ -82,7 +86,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
-    rewardPath: config.rewardDir,
+    rewardPath: config.reward,
     rejudge: options.rejudge,
   });
   const triggers = createTrainingTriggers({
@@ -92,6 +96,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     minExchanges: config.retrainMinExchanges,
     onError,
   });
+
+  const brigades = createBrigadeWatch({ store, fanOut, onError });
 
   const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
   const replies = createReplyGenerator({
@@ -103,10 +109,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     graceMs,
     report(report) {
       metrics.replyEnded(report);
-      const { error, toxicity: _, ...facts } = report;
-      if (error === null) log.debug(facts, "reply ended");
-      else log.error({ ...facts, err: error }, "a reply was cut");
-      triggers.exchangeCompleted();
+      const { error, scoringError, toxicity: _, ...facts } = report;
+      if (error !== null) log.error({ ...facts, err: error }, "a reply was cut");
+      else if (scoringError !== null) log.error({ ...facts, err: scoringError }, "a reply could not be scored");
+      else log.debug(facts, "reply ended");
+      triggers.logChanged();
     },
   });
   const { consentDefault, maxMessageChars } = config;
@@ -135,7 +142,9 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     }),
     createPerspectiveRoutes(scorer, maxMessageChars),
     createExchangeRoutes(store),
-    createAnnotationRoutes(store),
+    createAnnotationRoutes({ store, watch: brigades, judged: triggers.logChanged }),
+    createRewardRoutes(createRescoreService({ store, queue, scorer })),
+    createLineageRoutes(store),
     createAdapterRoutes(registry),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
@@ -146,6 +155,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     routes,
     async close() {
       triggers.close();
+      brigades.close();
       await replies.close(drainMs);
       await queue.close();
       await registry.settled();

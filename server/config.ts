@@ -44,7 +44,7 @@ const settingsSchema = z.object({
   KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
   DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
-  REWARD: text.default(resolve(root, "models/toxicity-small")),
+  REWARD: text.optional(),
   REDIS_URL: unsupported("jobs and sockets are served within this process"),
   DATABASE_URL: unsupported("the log is kept in SQLite under DATA_DIR"),
   ARTIFACTS_URL: unsupported("adapters are kept in folders under DATA_DIR"),
@@ -83,7 +83,8 @@ export interface Config {
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
   cacheDir: string;
   threads: number;
-  rewardDir: string;
+  /** A configuration file or a classifier's folder; undefined takes what comes with the product. */
+  reward: string | undefined;
   retrainCron: string | undefined;
   retrainMinExchanges: number | undefined;
   consentDefault: boolean;
@@ -144,7 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     device: settings.DEVICE,
     cacheDir: resolve(settings.DATA_DIR, "quantized"),
     threads: settings.THREADS,
-    rewardDir: resolve(settings.REWARD),
+    reward: settings.REWARD === undefined ? undefined : resolve(settings.REWARD),
     retrainCron: settings.RETRAIN_CRON,
     retrainMinExchanges: settings.RETRAIN_MIN_EXCHANGES,
     consentDefault: settings.CONSENT_DEFAULT,

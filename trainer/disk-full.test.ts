@@ -52,7 +52,7 @@ async function fillUp(
   expect(readdirSync(outputDir).filter((name) => name.endsWith(".new"))).toEqual([]);
 }
 
-describe("a run that cannot save", { timeout: 240_000 }, () => {
+describe("a run that cannot save", { timeout: 500_000 }, () => {
   it("keeps its checkpoint at a limit of the size of files, and goes on from it", async () => {
     const path = await writeSampleJob(folder, "limited", "ppo");
     const outputDir = join(folder, "limited");

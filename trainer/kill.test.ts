@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("a run that is killed at random points", { timeout: 240_000 }, () => {
+describe("a run that is killed at random points", { timeout: 500_000 }, () => {
   it.each<[SampleRun, number]>([
     ["ppo", 1],
     ["fresh ppo", 2],

@@ -13,7 +13,11 @@ const rolloutsSchema = z.discriminatedUnion("source", [
   z
     .strictObject(rolloutShape)
     .partial()
-    .extend({ source: z.literal("fresh"), prompts: z.string().min(1).nullable(), reward: z.string().min(1) }),
+    .extend({
+      source: z.literal("fresh"),
+      prompts: z.string().min(1).nullable(),
+      reward: z.string().min(1).nullable(),
+    }),
 ]);
 
 const jobShape = {

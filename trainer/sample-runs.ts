@@ -15,7 +15,6 @@ import { writeSampleChatModel } from "./sample-chat-model.ts";
 export type SampleRun = "ppo" | "fresh ppo" | "sft";
 
 const shape = { rank: 2, alpha: 2, targetModules: ["q_proj", "v_proj"], rankStabilized: false };
-const shippedReward = join(import.meta.dirname, "..", "models", "toxicity-small");
 
 /** Writes model and snapshot into the folder. The model has said what was logged, and every reply has a rewrite. */
 export async function writeSampleRuns(folder: string): Promise<void> {
@@ -48,10 +47,15 @@ export async function writeSampleJob(
   kind: SampleRun,
   changes: Partial<TrainingJob> = {},
 ): Promise<string> {
-  const reward = await loadRolloutReward(shippedReward);
+  const rewardPath = join(folder, "reward.json");
+  writeFileSync(
+    rewardPath,
+    JSON.stringify({ terms: { toxicity: { weight: 1, model: "embedded" }, empty: { weight: 5 } } }),
+  );
+  const reward = await loadRolloutReward(rewardPath);
   const small = { rank: 8, alpha: 8 };
   const snapshot = join(folder, "snapshot.jsonl");
-  const how = { source: "fresh", prompts: null, reward: shippedReward, rounds: 3, promptsPerRound: 16 } as const;
+  const how = { source: "fresh", prompts: null, reward: rewardPath, rounds: 3, promptsPerRound: 16 } as const;
   const job: TrainingJob = {
     runId: name,
     algorithm: kind === "sft" ? "sft" : "ppo",

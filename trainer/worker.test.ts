@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe("the trainer process", { timeout: 240_000 }, () => {
+describe("the trainer process", { timeout: 500_000 }, () => {
   it("reports over IPC and leaves the adapter, whatever stopped it in between", async () => {
     const whole = startWorker(await writeSampleJob(folder, "whole", "ppo"));
     expect(await whole.ended).toEqual({ code: 0, signal: null });

@@ -40,7 +40,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     opened.push(() => store.close());
     const engine = await startEngine(config);
     opened.push(() => engine.close());
-    const judge = await loadJudge(config.rewardDir);
+    const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
     const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
@@ -65,7 +65,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
       rewardVersion: judge.scorer.version,
-      rewardPath: config.rewardDir,
+      rewardPath: config.reward,
       rejudge: judge.rejudge,
     });
     return { registry, training, close };

@@ -4,6 +4,8 @@ import { type AnnotationRepository, createAnnotationRepository } from "./annotat
 import { openDatabase } from "./database.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
+import { createLineageRepository, type LineageRepository } from "./lineage.ts";
+import { createRewardRepository, type RewardRepository } from "./rewards.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -15,6 +17,8 @@ export interface Store {
   annotations: AnnotationRepository;
   adapters: AdapterRepository;
   runs: RunRepository;
+  lineage: LineageRepository;
+  rewards: RewardRepository;
   close(): Promise<void>;
 }
 
@@ -29,6 +33,8 @@ export async function openStore(file: string): Promise<Store> {
     annotations: createAnnotationRepository(db),
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
+    lineage: createLineageRepository(db),
+    rewards: createRewardRepository(db, exchanges),
     close: () => db.destroy(),
   };
 }

@@ -56,8 +56,8 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
   });
   close = async () => {
     await queue.close();

@@ -77,8 +77,8 @@ it("trains on what the engine sampled, and the engine then serves what was train
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
   });
   try {
     for (const version of [1, 2]) {

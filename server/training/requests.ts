@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { ppoSettingsSchema, rolloutShape, sftSettingsSchema } from "../../trainer/contract.ts";
 
+/** The trainer's own, which a run of PPO falls back on. */
+export const defaultMaxStaleness = 4;
+
 /** Fewer exchanges than this teach nothing but noise. */
 export const fewestExchanges = 8;
 
@@ -27,11 +30,15 @@ const rolloutsSchema = z.discriminatedUnion("source", [
 
 /** What runs of any algorithm may say. */
 const anyRun = {
-  /** The adapter to continue: the live one, none, or a version. */
-  from: z.union([z.enum(["live", "base"]), z.int().min(1)]).default("live"),
   /** Make the result live when it is sound. */
   promote: z.boolean().default(true),
-  /** Train on at most so many exchanges, the newest. */
+  /**
+   * `live`: go on from the live adapter. `clean`: from its newest ancestor that erased data did not touch, with what is
+   * left of the exchanges of the runs since. `base`: begin a new adapter. A number: go on from that version, whatever its
+   * state but rejected.
+   */
+  from: z.union([z.enum(["live", "clean", "base"]), z.int().min(1)]).default("live"),
+  /** Train on at most so many exchanges: those not used yet or judged since first, the newest first. */
   maxExchanges: z.int().min(fewestExchanges).max(100_000).default(512),
 };
 

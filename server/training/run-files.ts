@@ -9,6 +9,8 @@ export interface RunFiles {
   /** What fresh rollouts answer, where the request brought it along. */
   prompts: string;
   metrics: string;
+  /** Which exchanges each optimizer step used; see steps.ts. */
+  steps: string;
   /** Where the trainer leaves its result. */
   adapter: string;
 }
@@ -21,6 +23,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     snapshot: join(folder, "snapshot.jsonl"),
     prompts: join(folder, "prompts.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
+    steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),
   };
 }

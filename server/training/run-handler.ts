@@ -8,13 +8,16 @@ import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
-import type { AdapterState } from "../protocol/index.ts";
+import type { AdapterIdentity } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
-import { fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
+import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
 import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
+import { startingPoint } from "./starting-point.ts";
+import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
 
@@ -36,8 +39,8 @@ export interface RunHandlerOptions {
   trainerEntry: string;
   trainerThreads: number;
   rewardVersion: string;
-  /** What the REWARD setting names: fresh rollouts are scored with it. */
-  rewardPath: string;
+  /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
+  rewardPath: string | undefined;
   rejudge: Rejudge;
   killAfterMs?: number;
   now: () => Date;
@@ -69,33 +72,38 @@ function fewestExchangesOf(request: StartRun): number {
   return request.rollouts.prompts === undefined ? 1 : 0;
 }
 
-type Parent = { name: string; version: number; sha256: string };
-
-/** @param live the version that is live, 0 for the base model */
-function parentOf(
-  from: StartRun["from"],
-  live: number,
-  adapters: readonly (Parent & { state: AdapterState })[],
-): Parent | null {
-  const wanted = from === "live" ? live : from === "base" ? 0 : from;
-  if (wanted === 0) return null;
-  const adapter = adapters.find(({ version }) => version === wanted);
-  if (adapter === undefined || adapter.state === "rejected") {
-    const why = adapter === undefined ? "there is none" : "it was rejected";
-    throw new RunFailedError("unknown_adapter", `Cannot continue from adapter version ${wanted}: ${why}`);
-  }
-  const { name, version, sha256 } = adapter;
-  return { name, version, sha256 };
-}
-
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
+
+  /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
+  async function reach(parent: AdapterIdentity | null, exchanges: ReadonlySet<string>) {
+    const versions = await store.exchangeQueries.adapterVersionsOf([...exchanges]);
+    const distances = versions.map((version) => Math.abs(version - (parent?.version ?? 0)));
+    return { maxStaleness: Math.max(defaultMaxStaleness, ...distances) };
+  }
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
-    const limit = request.maxExchanges;
-    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion });
+    const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
+    const settings: TrainingJob["settings"] = { ...request.settings };
+    if (only !== undefined && request.algorithm === "ppo") Object.assign(settings, await reach(parent, only));
+    const most = settings.maxStaleness ?? defaultMaxStaleness;
+    const snapshot = await writeSnapshot({
+      store,
+      runId: run.id,
+      file: files.snapshot,
+      limit: request.maxExchanges,
+      rejudge,
+      rewardVersion,
+      usedBy,
+      ...(only === undefined ? {} : { only }),
+      // Who answered a prompt, and when, is nothing to whoever answers it anew.
+      ...(request.algorithm === "ppo" && request.rollouts.source === "log"
+        ? { staleness: { version: parent?.version ?? 0, most } }
+        : {}),
+      now,
+    });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
     if (snapshot.exchanges < fewestExchangesOf(request)) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
@@ -104,13 +112,6 @@ export function createRunHandler(options: RunHandlerOptions) {
         `Expected at least ${fewestExchangesOf(request)} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
-    const adapters = (await registry.list()).map(({ name, version, sha256, state }) => ({
-      name,
-      version,
-      sha256,
-      state,
-    }));
-    const parent = parentOf(request.from, registry.live().version, adapters);
     const promised = run.version ?? (await registry.nextVersion());
     await progress.change(run.id, { parent, version: promised });
     const job: TrainingJob = {
@@ -123,13 +124,13 @@ export function createRunHandler(options: RunHandlerOptions) {
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
       snapshotSha256: snapshot.sha256,
-      knownAdapters: adapters.map(({ version, sha256 }) => ({ version, sha256 })),
+      knownAdapters: (await store.adapters.list()).map(({ version, sha256 }) => ({ version, sha256 })),
       rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: request.settings,
+      settings,
     };
     await writeJob(files, job);
     return job;
@@ -142,7 +143,7 @@ export function createRunHandler(options: RunHandlerOptions) {
     if (prompts !== undefined) {
       await writeFile(files.prompts, prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(""));
     }
-    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath };
+    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath ?? null };
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
@@ -182,6 +183,7 @@ export function createRunHandler(options: RunHandlerOptions) {
     signal: AbortSignal,
   ): Promise<void> {
     await progress.change(run.id, { state: "gating" });
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     const { done, events } = trained;
     const weightFaults = findWeightFaults(done.adapterFolder);
     const { name, version, sha256 } = await registry.register({
@@ -214,6 +216,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   async function finish(run: StoredRun, state: "failed" | "cancelled", code: string, message: string): Promise<void> {
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     await progress.change(run.id, { state, finishedAt: now().toISOString(), error: { code, message } });
   }
 
@@ -235,7 +238,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError) {
+      } else if (error instanceof RunFailedError || error instanceof RequestError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);

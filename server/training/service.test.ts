@@ -59,8 +59,8 @@ async function startServer(trainerEntry: string): Promise<Server> {
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
     killAfterMs: 2000,
   });
   let stopped = false;

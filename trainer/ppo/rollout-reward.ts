@@ -1,34 +1,13 @@
-/** What fresh rollouts are worth. */
-import type { ChatMessage, FinishReason } from "../../engine/types.ts";
-import { combineReward, rewardVersion } from "../../reward/combine.ts";
-import { loadRewardModel } from "../../reward/load-reward-model.ts";
-import type { ExchangeReward } from "../../reward/types.ts";
+/** What fresh rollouts are worth, by the reward that the server judges with. */
+import { loadReward } from "../../reward/reward.ts";
+import type { ExchangeToJudge, Reward } from "../../reward/types.ts";
 
-export interface AnsweredPrompt {
-  messages: readonly ChatMessage[];
-  reply: string;
-  finishReason: FinishReason;
-}
+export type AnsweredPrompt = ExchangeToJudge;
 
-export interface RolloutReward {
-  readonly version: string;
-  /** One reward a reply, in order. */
-  score(replies: readonly AnsweredPrompt[]): Promise<ExchangeReward[]>;
-  dispose(): Promise<void>;
-}
+/** The part of a reward that rollouts need. */
+export type RolloutReward = Pick<Reward, "version" | "judge" | "dispose">;
 
-/** @param folder as the REWARD setting names it @throws Error naming the file that is missing or damaged */
-export async function loadRolloutReward(folder: string): Promise<RolloutReward> {
-  const model = await loadRewardModel(folder);
-  const version = rewardVersion(model.version);
-  return {
-    version,
-    async score(replies) {
-      const scores = await model.score(replies.map(({ reply }) => reply));
-      return scores.map((score, index) =>
-        combineReward({ reply: replies[index]?.reply ?? "", score, annotations: [] }, version),
-      );
-    },
-    dispose: () => model.dispose(),
-  };
+/** @param path as the REWARD setting has it; null for the default reward */
+export function loadRolloutReward(path: string | null): Promise<RolloutReward> {
+  return loadReward(path ?? undefined);
 }

@@ -2,18 +2,18 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSafetensors, readTensor } from "../engine/checkpoint/safetensors.ts";
-import { createSession, floats, type GraphSession } from "../engine/runtime/session.ts";
+import { openSafetensors, readTensor } from "../../engine/checkpoint/safetensors.ts";
+import { createSession, floats, type GraphSession } from "../../engine/runtime/session.ts";
 import {
   type ClassifierConfig,
   type ParameterName,
   parameterShapes,
   parseClassifierConfig,
-} from "./classifier/config.ts";
-import { classifierFeeds, classifierGraph } from "./classifier/graph.ts";
-import { combineViews, textViews } from "./classifier/views.ts";
-import type { TextFeatures } from "./text/features.ts";
-import type { RewardModel, ToxicityScore } from "./types.ts";
+} from "../classifier/config.ts";
+import { classifierFeeds, classifierGraph } from "../classifier/graph.ts";
+import { combineViews, textViews } from "../classifier/views.ts";
+import type { TextFeatures } from "../text/features.ts";
+import type { RewardModel, ToxicityScore } from "../types.ts";
 
 /** Windows of one run: bounds memory for any number and length of texts. */
 const windowsPerRun = 64;

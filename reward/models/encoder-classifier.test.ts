@@ -2,11 +2,11 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
+import { loadRewardModel } from "../load-reward-model.ts";
 import { logOdds } from "./encoder-classifier.ts";
-import { loadRewardModel } from "./load-reward-model.ts";
 import { toxicLabel } from "./toxic-label.ts";
 
-const fixtures = join(import.meta.dirname, "../test/fixtures/encoders");
+const fixtures = join(import.meta.dirname, "../../test/fixtures/encoders");
 const folder = mkdtempSync(join(tmpdir(), "encoder-reward-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -1,10 +1,10 @@
 /** A reward model that is a Hugging Face classifier: BERT, RoBERTa or DistilBERT with a head. */
 import { createHash } from "node:crypto";
 import { availableParallelism } from "node:os";
-import type { Classification } from "../engine/encoder/encoder.ts";
-import { createEncoder } from "../engine/encoder/encoder-client.ts";
+import type { Classification } from "../../engine/encoder/encoder.ts";
+import { createEncoder } from "../../engine/encoder/encoder-client.ts";
+import type { RewardModel, ToxicityScore } from "../types.ts";
 import { toxicLabel } from "./toxic-label.ts";
-import type { RewardModel, ToxicityScore } from "./types.ts";
 
 /** Perspective's names of what toxicity classifiers call their labels. */
 const attributeNames: Readonly<Record<string, string>> = {

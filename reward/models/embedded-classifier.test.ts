@@ -2,14 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { decodeBfloat16, encodeBfloat16 } from "../engine/checkpoint/float16.ts";
-import type { ClassifierShape } from "./classifier/config.ts";
-import { combineViews, textViews } from "./classifier/views.ts";
-import { writeClassifierFolder } from "./classifier/write-folder.ts";
+import { decodeBfloat16, encodeBfloat16 } from "../../engine/checkpoint/float16.ts";
+import type { ClassifierShape } from "../classifier/config.ts";
+import { combineViews, textViews } from "../classifier/views.ts";
+import { writeClassifierFolder } from "../classifier/write-folder.ts";
+import { initialParameters, Network, type Parameters } from "../train/network.ts";
+import { seededRandom } from "../train/random.ts";
+import type { RewardModel } from "../types.ts";
 import { loadEmbeddedClassifier } from "./embedded-classifier.ts";
-import { initialParameters, Network, type Parameters } from "./train/network.ts";
-import { seededRandom } from "./train/random.ts";
-import type { RewardModel } from "./types.ts";
 
 const shape: ClassifierShape = {
   wideBuckets: 256,
