@@ -42,11 +42,22 @@ export interface RunHandlerOptions {
   /** Where trainer programs run. Default: on this machine. */
   runner?: TrainerRunner;
   rewardVersion: string;
-  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
   rewardPath: string | undefined;
   rejudge: Rejudge;
   killAfterMs?: number;
   now: () => Date;
+}
+
+/** Failures of the trainer that may have passed when it is started again, which goes on from its checkpoint. */
+const passingFailures = new Set(["reward_failed", "cannot_save"]);
+
+class PassingFailureError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** A run that cannot go on, with the code its record gets. */
@@ -83,6 +94,8 @@ export function createRunHandler(options: RunHandlerOptions) {
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
     const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
+    // Who answered a prompt, and when, is nothing to whoever answers it anew.
+    const isLogged = request.algorithm === "ppo" && request.rollouts.source === "log";
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -92,7 +105,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
+      ...(staleness !== undefined && isLogged ? { staleness: { version: parent?.version ?? 0, most: staleness } } : {}),
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
@@ -115,13 +128,16 @@ export function createRunHandler(options: RunHandlerOptions) {
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
       snapshotSha256: snapshot.sha256,
-      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      knownAdapters: (await store.adapters.list()).map(({ version, sha256 }) => ({ version, sha256 })),
       rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
+      settings:
+        only === undefined || staleness === undefined
+          ? request.settings
+          : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
@@ -159,7 +175,10 @@ export function createRunHandler(options: RunHandlerOptions) {
       },
     });
     if (outcome.type === "succeeded") return { done: outcome.event, events };
-    if (outcome.type === "failed") throw new RunFailedError(outcome.error.code, outcome.error.message);
+    if (outcome.type === "failed") {
+      const { code, message } = outcome.error;
+      throw passingFailures.has(code) ? new PassingFailureError(code, message) : new RunFailedError(code, message);
+    }
     signal.throwIfAborted();
     if (outcome.type === "stopped") throw new Error("The trainer was stopped from outside and kept its checkpoint");
     throw new Error(outcome.message);
@@ -232,7 +251,8 @@ export function createRunHandler(options: RunHandlerOptions) {
         await finish(run, "failed", error.code, message);
         throw new UnretryableJobError(message, { cause: error });
       } else if (queued.attempt >= maxRunAttempts) {
-        await finish(run, "failed", "crashed", `Failed ${queued.attempt} times, last: ${message}`);
+        const code = error instanceof PassingFailureError ? error.code : "crashed";
+        await finish(run, "failed", code, `Failed ${queued.attempt} times, last: ${message}`);
       }
       throw error;
     }
