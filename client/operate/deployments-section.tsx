@@ -11,6 +11,8 @@ const done: Record<Deployment["action"], string> = {
   rollback: "rolled back to",
   retire: "retired",
   reject: "rejected",
+  shadow: "put in shadow",
+  canary: "put in canary",
 };
 
 /** Who put which adapter live or took it away, when and why. */

@@ -2,7 +2,7 @@
  * One training run from its snapshot to its verdict. Every step can be done again: a run whose server died is started
  * anew with the files it has left, and the trainer goes on from its checkpoint.
  */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
@@ -12,7 +12,7 @@ import type { AdapterIdentity } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
-import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
+import { jobInputs, type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
@@ -20,6 +20,7 @@ import { startingPoint } from "./starting-point.ts";
 import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
+import type { TrainerRunner } from "./trainer-runner.ts";
 
 /** A run is given up after so many starts that did not end in order. */
 export const maxRunAttempts = 3;
@@ -38,7 +39,11 @@ export interface RunHandlerOptions {
   cacheDir?: string;
   trainerEntry: string;
   trainerThreads: number;
+  /** Where trainer programs run. Default: on this machine. */
+  runner?: TrainerRunner;
   rewardVersion: string;
+  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  rewardPath: string | undefined;
   rejudge: Rejudge;
   killAfterMs?: number;
   now: () => Date;
@@ -53,22 +58,31 @@ class RunFailedError extends UnretryableJobError {
   }
 }
 
+/** Exchanges that the log must offer: none where a user's own prompts are answered, one where logged prompts are. */
+function fewestExchangesOf(request: StartRun): number {
+  if (request.algorithm !== "ppo" || request.rollouts.source === "log") return fewestExchanges;
+  return request.rollouts.prompts === undefined ? 1 : 0;
+}
+
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
 
   /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
-  async function reach(parent: AdapterIdentity | null, exchanges: ReadonlySet<string>) {
-    const versions = await store.exchangeQueries.adapterVersionsOf([...exchanges]);
-    const distances = versions.map((version) => Math.abs(version - (parent?.version ?? 0)));
-    return { maxStaleness: Math.max(defaultMaxStaleness, ...distances) };
+  async function stalenessOf(
+    { maxStaleness = defaultMaxStaleness }: { maxStaleness?: number | undefined },
+    parent: AdapterIdentity | null,
+    only: ReadonlySet<string> | undefined,
+  ): Promise<number> {
+    if (only === undefined) return maxStaleness;
+    const versions = await store.exchangeQueries.adapterVersionsOf([...only]);
+    return Math.max(maxStaleness, ...versions.map((version) => Math.abs(version - (parent?.version ?? 0))));
   }
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
-    const settings = only === undefined ? request.settings : { ...request.settings, ...(await reach(parent, only)) };
-    const most = settings.maxStaleness ?? defaultMaxStaleness;
+    const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -78,15 +92,15 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      ...(request.algorithm === "ppo" ? { staleness: { version: parent?.version ?? 0, most } } : {}),
+      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
-    if (snapshot.exchanges < fewestExchanges) {
+    if (snapshot.exchanges < fewestExchangesOf(request)) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
       throw new RunFailedError(
         "too_few_exchanges",
-        `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
+        `Expected at least ${fewestExchangesOf(request)} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
     const promised = run.version ?? (await registry.nextVersion());
@@ -100,18 +114,31 @@ export function createRunHandler(options: RunHandlerOptions) {
       parentAdapter:
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
+      snapshotSha256: snapshot.sha256,
+      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings,
+      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
   }
 
+  /** Prompts that came with the request are frozen in the run's folder, as the snapshot is. */
+  async function rolloutsOf(request: StartRun, files: RunFiles): Promise<TrainingJob["rollouts"]> {
+    if (request.algorithm !== "ppo" || request.rollouts.source === "log") return undefined;
+    const { prompts, ...asked } = request.rollouts;
+    if (prompts !== undefined) {
+      await writeFile(files.prompts, prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(""));
+    }
+    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath ?? null };
+  }
+
   /** The trainer's last word, from an earlier start if it had ended already. */
-  async function train(run: StoredRun, files: RunFiles, signal: AbortSignal) {
+  async function train(run: StoredRun, job: TrainingJob, files: RunFiles, signal: AbortSignal) {
     const earlier = await readTrainingEvents(files.metrics, run.id);
     for (const event of earlier) if (event.type !== "failed") await progress.record(event);
     const done = earlier.findLast((event) => event.type === "succeeded");
@@ -122,6 +149,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       entry: options.trainerEntry,
       jobFile: files.job,
       runId: run.id,
+      inputs: jobInputs(job),
+      runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
       onEvent: async (event) => {
@@ -170,9 +199,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote && registry.live().version !== version) {
-      await registry.promote(version, "trainer", `training run ${run.id} passed its checks`);
-    }
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed its checks`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
@@ -193,7 +220,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       }
       await progress.change(run.id, { state: "running", startedAt: run.startedAt ?? now().toISOString() });
       const job = (await readJob(files)) ?? (await prepare(run, request, files));
-      await decide(run, request, job, await train(run, files, signal), signal);
+      await decide(run, request, job, await train(run, job, files, signal), signal);
     } catch (error) {
       const reason: unknown = signal.reason;
       const message = error instanceof Error ? error.message : String(error);
