@@ -89,6 +89,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
+    rewardPath: config.reward,
     rejudge: options.rejudge,
   });
   const triggers = createTrainingTriggers({

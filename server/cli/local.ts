@@ -56,6 +56,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
       rewardVersion: judge.scorer.version,
+      rewardPath: config.reward,
       rejudge: judge.rejudge,
     });
     return { registry, training, close };

@@ -274,6 +274,7 @@ it("cancels a run that is using the data and starts it again without", async () 
     trainerEntry: entry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
+    rewardPath: undefined,
     rejudge: (logged) => logged,
     killAfterMs: 2000,
   });

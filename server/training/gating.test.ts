@@ -56,6 +56,7 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
+    rewardPath: join(folder, "reward"),
     rejudge: (logged) => logged,
   });
   close = async () => {

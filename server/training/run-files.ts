@@ -6,6 +6,8 @@ export interface RunFiles {
   folder: string;
   job: string;
   snapshot: string;
+  /** What fresh rollouts answer, where the request brought it along. */
+  prompts: string;
   metrics: string;
   /** Which exchanges each optimizer step used; see steps.ts. */
   steps: string;
@@ -19,6 +21,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     folder,
     job: join(folder, "job.json"),
     snapshot: join(folder, "snapshot.jsonl"),
+    prompts: join(folder, "prompts.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
     steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),

@@ -2,7 +2,7 @@
  * One training run from its snapshot to its verdict. Every step can be done again: a run whose server died is started
  * anew with the files it has left, and the trainer goes on from its checkpoint.
  */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
@@ -39,6 +39,8 @@ export interface RunHandlerOptions {
   trainerEntry: string;
   trainerThreads: number;
   rewardVersion: string;
+  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  rewardPath: string | undefined;
   rejudge: Rejudge;
   killAfterMs?: number;
   now: () => Date;
@@ -53,22 +55,31 @@ class RunFailedError extends UnretryableJobError {
   }
 }
 
+/** Exchanges that the log must offer: none where a user's own prompts are answered, one where logged prompts are. */
+function fewestExchangesOf(request: StartRun): number {
+  if (request.algorithm !== "ppo" || request.rollouts.source === "log") return fewestExchanges;
+  return request.rollouts.prompts === undefined ? 1 : 0;
+}
+
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
 
   /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
-  async function reach(parent: AdapterIdentity | null, exchanges: ReadonlySet<string>) {
-    const versions = await store.exchangeQueries.adapterVersionsOf([...exchanges]);
-    const distances = versions.map((version) => Math.abs(version - (parent?.version ?? 0)));
-    return { maxStaleness: Math.max(defaultMaxStaleness, ...distances) };
+  async function stalenessOf(
+    { maxStaleness = defaultMaxStaleness }: { maxStaleness?: number | undefined },
+    parent: AdapterIdentity | null,
+    only: ReadonlySet<string> | undefined,
+  ): Promise<number> {
+    if (only === undefined) return maxStaleness;
+    const versions = await store.exchangeQueries.adapterVersionsOf([...only]);
+    return Math.max(maxStaleness, ...versions.map((version) => Math.abs(version - (parent?.version ?? 0))));
   }
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
-    const settings = only === undefined ? request.settings : { ...request.settings, ...(await reach(parent, only)) };
-    const most = settings.maxStaleness ?? defaultMaxStaleness;
+    const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -78,15 +89,15 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      ...(request.algorithm === "ppo" ? { staleness: { version: parent?.version ?? 0, most } } : {}),
+      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
-    if (snapshot.exchanges < fewestExchanges) {
+    if (snapshot.exchanges < fewestExchangesOf(request)) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
       throw new RunFailedError(
         "too_few_exchanges",
-        `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
+        `Expected at least ${fewestExchangesOf(request)} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
     const promised = run.version ?? (await registry.nextVersion());
@@ -100,14 +111,27 @@ export function createRunHandler(options: RunHandlerOptions) {
       parentAdapter:
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
+      snapshotSha256: snapshot.sha256,
+      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings,
+      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
+  }
+
+  /** Prompts that came with the request are frozen in the run's folder, as the snapshot is. */
+  async function rolloutsOf(request: StartRun, files: RunFiles): Promise<TrainingJob["rollouts"]> {
+    if (request.algorithm !== "ppo" || request.rollouts.source === "log") return undefined;
+    const { prompts, ...asked } = request.rollouts;
+    if (prompts !== undefined) {
+      await writeFile(files.prompts, prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(""));
+    }
+    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath ?? null };
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
