@@ -1,5 +1,5 @@
 /** The candidate on trial, and how it does beside the live adapter. */
-import { Alert, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import type { Interval, ServerStatus } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
 import { percent, shortTime, signed } from "./format.ts";
@@ -15,7 +15,7 @@ function range(interval: Interval | null): string {
 export function TrialPanel({ trial }: { trial: NonNullable<ServerStatus["trial"]> }) {
   const { stage, share, since, comparison } = trial;
   return (
-    <Alert variant="light" color={stage === "canary" ? "yellow" : "grape"} mb="md" p="sm">
+    <div className={classes.trial}>
       <Text size="sm">
         <AdapterName adapter={trial} /> is in {stage} since {shortTime(since)}, with {percent(share)} {of[stage]}.
       </Text>
@@ -23,6 +23,6 @@ export function TrialPanel({ trial }: { trial: NonNullable<ServerStatus["trial"]
         {comparison.replies} replies beside {comparison.liveReplies} of the live adapter. Candidate less live: toxicity{" "}
         {range(comparison.toxicity)}, reward {range(comparison.reward)}.
       </Text>
-    </Alert>
+    </div>
   );
 }
