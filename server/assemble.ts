@@ -15,18 +15,21 @@ import { createChatService } from "./chat/chat-service.ts";
 import { createReplyGenerator } from "./chat/reply-generator.ts";
 import type { Scorer } from "./chat/scorer.ts";
 import type { Config } from "./config.ts";
+import { createErasureRoutes } from "./erasure/routes.ts";
+import { createErasureService } from "./erasure/service.ts";
 import { createExchangeRoutes } from "./http/exchanges.ts";
 import { createMetricsRoute } from "./http/metrics.ts";
 import { createOpenAiRoutes } from "./http/openai/routes.ts";
 import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
-import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { openQueue } from "./jobs/open-queue.ts";
 import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { FanOut, Store } from "./ports.ts";
+import { createRemoteRunner } from "./remote/remote-runner.ts";
 import { createRewardRoutes } from "./rewards/routes.ts";
 import { createRescoreService } from "./rewards/service.ts";
 import { createRollout } from "./rollout/rollout.ts";
@@ -88,14 +91,29 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
-  const queue = createSqliteJobQueue({ db: store.db, onError });
+  const runsFolder = join(config.dataDir, "runs");
+  const { queue, redis, lineage } = await openQueue(config, store, onError);
+  const runner =
+    config.trainer === "here" || redis === null
+      ? undefined
+      : createRemoteRunner({
+          queue,
+          client: redis.client,
+          projectFolder: root,
+          modelFolder: config.modelDir,
+          modelSha256: engine.model.sha256,
+          cacheDir: config.cacheDir,
+          onNote: (note) => log.warn(note),
+        });
   const training = await createTrainingService({
+    runner,
     store,
     registry,
     artifacts,
     queue,
+    lineage,
     fanOut,
-    runsFolder: join(config.dataDir, "runs"),
+    runsFolder,
     modelFolder: config.modelDir,
     quantization: config.quantization,
     cacheDir: config.cacheDir,
@@ -105,9 +123,11 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     rewardPath: config.reward,
     rejudge: options.rejudge,
   });
-  const triggers = createTrainingTriggers({
+  const triggers = await createTrainingTriggers({
     store,
     training,
+    queue,
+    lineage,
     cron: config.retrainCron,
     minExchanges: config.retrainMinExchanges,
     onError,
@@ -145,6 +165,15 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     },
     ended: (reply) => rollout.replyEnded(reply),
   });
+  const erasure = createErasureService({
+    store,
+    artifacts,
+    fanOut,
+    runsFolder,
+    training,
+    forgetReplies: (owner) => replies.forget(owner),
+  });
+  await erasure.resume();
   const { consentDefault, maxMessageChars } = config;
   const chat = createChatService({ exchanges: store.exchanges, replies, prompts, consentDefault });
   serveChatNamespace(sockets.of("/chat"), { chat, maxMessageChars, onError });
@@ -175,6 +204,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createAnnotationRoutes({ store, watch: brigades, judged: triggers.logChanged }),
     createRewardRoutes(createRescoreService({ store, queue, scorer })),
     createLineageRoutes(store),
+    createErasureRoutes(erasure),
     createAdapterRoutes(registry, shares),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),

@@ -14,6 +14,8 @@ export interface Artifacts {
   fetch(key: string): Promise<string>;
   has(key: string): Promise<boolean>;
   remove(key: string): Promise<void>;
+  /** The one change that an artifact can see: a file of it is replaced, in one step, when data in it must be erased. */
+  amend(key: string, file: string, content: string): Promise<void>;
 }
 
 export interface Job {
@@ -22,6 +24,8 @@ export interface Job {
   payload: unknown;
   /** 1 the first time; more when an earlier worker died or failed. */
   attempt: number;
+  /** Keeps this value (JSON) beside the job, where others read it and are told of it; the latest one stands. */
+  report(progress: unknown): Promise<void>;
 }
 
 /** Work that outlives a request and a process. */

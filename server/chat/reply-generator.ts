@@ -301,6 +301,16 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
     /** Ends a reply at its next token; what was said is logged. */
     stop: (exchangeId: string): void => live.get(exchangeId)?.abort.abort(),
 
+    /** Ends what is being said to this owner, waits for its log, and forgets what could be replayed. */
+    async forget(owner: string): Promise<void> {
+      for (const [exchangeId, { reply, abort }] of live) {
+        if (reply.owner !== owner) continue;
+        abort.abort();
+        await reply.ended;
+        live.delete(exchangeId);
+      }
+    },
+
     underWay: () => underWay,
 
     /** Refuses new replies, gives those under way `patienceMs` to end, then cancels them and waits for their log. */

@@ -8,6 +8,7 @@ import {
   deploymentStages,
   type Page,
 } from "../protocol/index.ts";
+import { addAdapterLineageCommand } from "./lineage-command.ts";
 import type { Local } from "./local.ts";
 import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
@@ -72,6 +73,9 @@ async function show(version: number, options: PlaceOptions): Promise<void> {
     `  run      ${adapter.runId ?? "-"}`,
     `  created  ${adapter.createdAt}`,
     `  LoRA     rank ${adapter.rank}, alpha ${adapter.alpha}, on ${adapter.targetModules.join(", ")}`,
+    ...(adapter.erasedData === null
+      ? []
+      : [`  erased   ${adapter.erasedData.exchanges} exchanges that it learned from, directly or by descent`]),
     `  metrics  ${describeMetrics(adapter.metrics) || "-"}`,
   ];
   printResult(options.json, adapter, lines.join("\n"));
@@ -166,6 +170,7 @@ export function createAdapterCommand(): Command {
         .argument(...versionArgument)
         .action(show),
     )
+    .addCommand(addAdapterLineageCommand(new Command("lineage")))
     .addCommand(
       named("promote")
         .description("make a version live, or put it in shadow or canary")

@@ -360,4 +360,6 @@ export interface ErasureReport {
   adapters: AdapterIdentity[];
   /** Whether the live adapter is one of them. */
   live: boolean;
+  /** Whether copies in files are left to be removed at the server's next start. */
+  pending: boolean;
 }

@@ -182,10 +182,12 @@ export interface ErasureTable {
 /** What an erasure has still to do in files; a row goes when its work is done. */
 export interface ErasureTaskTable {
   id: Generated<number>;
-  /** The run whose folder is affected; null: look through all of them. */
-  run_id: string | null;
   /** JSON array: the exchanges to be removed from files. */
   exchange_ids: string;
+  /** JSON: id of each run that had some of them to their number. */
+  uses: string;
+  /** JSON array: versions of the adapters that have been marked for it. */
+  marked: string;
   /** JSON array: versions of adapters whose stored sample is one of these exchanges. */
   probes: string;
   created_at: string;
@@ -205,6 +207,8 @@ export interface JobTable {
   locked_by: string | null;
   locked_until: string | null;
   last_error: string | null;
+  /** JSON of what the job last reported. */
+  progress: string | null;
   created_at: string;
   updated_at: string;
 }
@@ -224,6 +228,20 @@ export interface ShadowReplyTable {
   at: string;
 }
 
+export interface JobScheduleTable {
+  key: string;
+  kind: string;
+  cron: string;
+  /** JSON. */
+  payload: string;
+  next_at: string | null;
+}
+
+/** One row: which store this is. */
+export interface InstallationTable {
+  id: string;
+}
+
 export interface Database {
   conversations: ConversationTable;
   exchanges: ExchangeTable;
@@ -239,6 +257,8 @@ export interface Database {
   erasure_tasks: ErasureTaskTable;
   jobs: JobTable;
   shadow_replies: ShadowReplyTable;
+  job_schedules: JobScheduleTable;
+  installation: InstallationTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;

@@ -12,7 +12,7 @@ import type { AdapterIdentity } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
-import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
+import { jobInputs, type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
@@ -20,6 +20,7 @@ import { startingPoint } from "./starting-point.ts";
 import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
+import type { TrainerRunner } from "./trainer-runner.ts";
 
 /** A run is given up after so many starts that did not end in order. */
 export const maxRunAttempts = 3;
@@ -38,6 +39,8 @@ export interface RunHandlerOptions {
   cacheDir?: string;
   trainerEntry: string;
   trainerThreads: number;
+  /** Where trainer programs run. Default: on this machine. */
+  runner?: TrainerRunner;
   rewardVersion: string;
   /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
   rewardPath: string | undefined;
@@ -135,7 +138,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
-  async function train(run: StoredRun, files: RunFiles, signal: AbortSignal) {
+  async function train(run: StoredRun, job: TrainingJob, files: RunFiles, signal: AbortSignal) {
     const earlier = await readTrainingEvents(files.metrics, run.id);
     for (const event of earlier) if (event.type !== "failed") await progress.record(event);
     const done = earlier.findLast((event) => event.type === "succeeded");
@@ -146,6 +149,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       entry: options.trainerEntry,
       jobFile: files.job,
       runId: run.id,
+      inputs: jobInputs(job),
+      runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
       onEvent: async (event) => {
@@ -215,7 +220,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       }
       await progress.change(run.id, { state: "running", startedAt: run.startedAt ?? now().toISOString() });
       const job = (await readJob(files)) ?? (await prepare(run, request, files));
-      await decide(run, request, job, await train(run, files, signal), signal);
+      await decide(run, request, job, await train(run, job, files, signal), signal);
     } catch (error) {
       const reason: unknown = signal.reason;
       const message = error instanceof Error ? error.message : String(error);
