@@ -200,8 +200,10 @@ describe("the watcher", () => {
     expect((await log()).slice(0, 3)).toEqual(["watcher rollback 0", "watcher reject 3", "watcher rollback 2"]);
   });
 
-  it("counts flags for the adapter that wrote the reply, however late, but not those of one person alone", async () => {
+  it("counts flags for the adapter that wrote the reply, however late, but neither one person's nor a brigade's", async () => {
     await start();
+    const earlier: string[] = [];
+    for (let reply = 0; reply < 10; reply++) earlier.push((await say()).rejoinder.exchange_id);
     await promote(2);
     const written: string[] = [];
     for (let reply = 0; reply < 24; reply++) written.push((await say()).rejoinder.exchange_id);
@@ -209,12 +211,25 @@ describe("the watcher", () => {
       Promise.all(
         ids.map((id) => call(`/api/exchanges/${id}/annotations`, { label: "toxic" }, { "x-annotator": annotator })),
       );
+    const someLooks = () => new Promise((resolve) => setTimeout(resolve, 300));
     await flag("ada", written);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect((await status()).adapter.version).toBe(2);
+    await someLooks();
+    expect(await stateOf(2)).toBe("live");
     // By now another one is live; it is not to blame, and nobody may go back to the flagged one.
     await promote(3);
-    for (const annotator of ["ben", "cem", "dan", "eve"]) await flag(annotator, written.splice(0, 5));
+    for (const [index, annotator] of ["bea", "bo", "bob", "bud"].entries()) {
+      await flag(annotator, written.slice(5 * index, 5 * index + 5));
+    }
+    await someLooks();
+    expect(await stateOf(2)).toBe("retired");
+    const lastWeek = new Date(Date.now() - 7 * 86_400_000);
+    const annotators = ["cem", "dan", "eve", "fay"];
+    for (const annotator of annotators) {
+      for (const id of earlier) await store.annotations.put(id, annotator, { label: "ok" }, lastWeek);
+    }
+    for (const [index, annotator] of annotators.entries()) {
+      await flag(annotator, written.slice(5 * index, 5 * index + 5));
+    }
     await expect.poll(() => stateOf(2)).toBe("rejected");
     expect((await status()).adapter.version).toBe(3);
     await call("/api/adapters/rollback", { reason: "home" });

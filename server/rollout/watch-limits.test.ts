@@ -73,7 +73,12 @@ it("lets no single person's flags count, and of each only some", () => {
   const logged = period.chapters[0];
   const at = logged?.firstAt ?? "";
   const flags = (person: string, first: number, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ exchangeId: `x${first + index}`, at, person }));
+    Array.from({ length: count }, (_, index) => ({
+      id: `${person}${index}`,
+      exchangeId: `x${first + index}`,
+      at,
+      person,
+    }));
   const sumOf = (...all: ReturnType<typeof flags>[]) => tallyFlags(period.chapters, all.flat())[0]?.sum;
   expect(sumOf(flags("ada", 0, 50))).toBe(0);
   expect(sumOf(flags("ada", 0, 50), flags("ben", 50, 50))).toBe(10);
@@ -84,7 +89,12 @@ it("lets no single person's flags count, and of each only some", () => {
 it("puts a late flag into the chapter of its reply", () => {
   const all = Array.from({ length: 1500 }, () => reply(0.02));
   const period = createWatchPeriod(all);
-  const flag = (index: number, person: string) => ({ exchangeId: `e${index}`, at: all[index]?.at ?? "", person });
+  const flag = (index: number, person: string) => ({
+    id: `${person}${index}`,
+    exchangeId: `e${index}`,
+    at: all[index]?.at ?? "",
+    person,
+  });
   const tallies = tallyFlags(period.chapters, [flag(3, "ada"), flag(4, "ben"), flag(1200, "ada"), flag(1201, "cem")]);
   expect(tallies.map(({ n, sum }) => [n, sum])).toEqual([
     [1000, 2],

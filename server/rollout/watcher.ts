@@ -5,12 +5,14 @@
  * restart.
  */
 
+import { judgementContext } from "../../reward/annotations/judgement-term.ts";
 import { type LivePeriod, liveBefore, livePeriods } from "../adapters/deployment-history.ts";
 import { DeploymentRefusedError } from "../adapters/errors.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
+import { loadJudgements } from "../annotations/judgements.ts";
 import type { FanOut, Store } from "../ports.ts";
 import type { AdapterIdentity, Deployment } from "../protocol/index.ts";
-import type { LoggedReply } from "../store/rollout-queries.ts";
+import type { Flag, LoggedReply } from "../store/rollout-queries.ts";
 import { tallyFlags } from "./flagged-replies.ts";
 import type { LatestReplies } from "./latest-replies.ts";
 import type { WatchSettings } from "./settings.ts";
@@ -175,11 +177,15 @@ export function createWatcher(options: WatcherOptions) {
   async function checkFlags(subject: Subject): Promise<void> {
     const { adapter, period, limits } = subject;
     if (period.replies < settings.minReplies) return;
+    const find = (flags: readonly Flag[]) => {
+      const tallies = tallyFlags(period.chapters, flags);
+      return tallies.map((flagRate, index) => findBreach({ flagRate }, index + 1, limits)).find(Boolean) ?? null;
+    };
     const flags = await store.rollout.flags(adapter.version, subject);
-    if (flags.length === 0) return;
-    for (const [index, flagRate] of tallyFlags(period.chapters, flags).entries()) {
-      void found(subject, findBreach({ flagRate }, index + 1, limits));
-    }
+    if (find(flags) === null) return;
+    // Only now, since all judgements have to be read to know which of them look arranged.
+    const { setAside } = judgementContext(await loadJudgements(store));
+    void found(subject, find(flags.filter(({ id }) => !setAside.has(id))));
   }
 
   /** Counts flags, and tries again what failed. */

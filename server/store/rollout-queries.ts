@@ -36,8 +36,10 @@ export interface ShadowPair {
   rewardDifference: number | null;
 }
 
-/** A reply that somebody objected to. */
+/** Somebody's objection to a reply. */
 export interface Flag {
+  /** The judgement's, as in `loadJudgements`. */
+  id: string;
   exchangeId: string;
   /** When the reply ended; ISO. */
   at: string;
@@ -137,18 +139,18 @@ export function createRolloutQueries(db: Kysely<Database>) {
     /** Annotations `toxic` and thumbs down on replies that were begun in a time. */
     async flags(version: number, period: { since: string; until: string | null }): Promise<Flag[]> {
       const { since, until } = period;
-      const { rows } = await sql<{ exchange_id: string; at: string; person: string }>`
-        select exchanges.id as exchange_id, completed_at as at, 'annotator:' || annotator as person
+      const { rows } = await sql<{ flag: string; exchange_id: string; at: string; person: string }>`
+        select cast(annotations.id as text) as flag, exchanges.id as exchange_id, completed_at as at, 'annotator:' || annotator as person
           from annotations join exchanges on exchanges.id = annotations.exchange_id
           where label = 'toxic' and adapter_version = ${version} and status = 'complete'
             and exchanges.created_at >= ${since} and (${until} is null or exchanges.created_at < ${until})
         union all
-        select id, completed_at, 'chatter:' || owner
+        select 'thumb:' || id, id, completed_at, 'chatter:' || owner
           from exchanges
           where feedback = -1 and adapter_version = ${version} and status = 'complete'
             and created_at >= ${since} and (${until} is null or created_at < ${until})
         order by at, exchange_id`.execute(db);
-      return rows.map(({ exchange_id, at, person }) => ({ exchangeId: exchange_id, at, person }));
+      return rows.map(({ flag, exchange_id, at, person }) => ({ id: flag, exchangeId: exchange_id, at, person }));
     },
   };
 }
