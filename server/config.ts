@@ -47,7 +47,7 @@ const settingsSchema = z.object({
   MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
   ADAPTER: text.optional(),
   QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
-  KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
+  KV_CACHE: z.enum(["fp32", "fp16", "int8"], "expected one of fp32, fp16, int8").default("fp32"),
   DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.optional(),
@@ -87,7 +87,7 @@ export interface Config {
   /** Precision of the base model's weights, served and trained. */
   quantization: "none" | "int8" | "int4";
   /** Precision of cached keys and values. */
-  kvCache: "fp32" | "fp16";
+  kvCache: "fp32" | "fp16" | "int8";
   /** Where the model runs. */
   device: Device;
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */

@@ -9,7 +9,7 @@ Settings, as flags or from the environment (--port 3000 is PORT=3000):
   --data-dir                log, adapters, training runs                [./data]
   --model                   checkpoint folder                           [the embedded model]
   --quantization            none, int8 or int4: precision of its weights [none]
-  --kv-cache                fp32 or fp16: precision of cached keys and values [fp32]
+  --kv-cache                fp32, fp16 or int8: precision of cached keys and values [fp32]
   --device                  cpu, cuda or webgpu: where the model runs   [cpu]
   --adapter                 first adapter: a folder, a version or base  [what comes with the model]
   --reward                  configuration file or classifier folder     [embedded]
