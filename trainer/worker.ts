@@ -6,8 +6,9 @@
  * again with the same job it goes on.
  */
 import { mkdirSync } from "node:fs";
-import { availableParallelism, constants, getPriority, setPriority } from "node:os";
+import { availableParallelism } from "node:os";
 import type { TrainingEvent } from "./contract.ts";
+import { lowerPriority } from "./low-priority.ts";
 import { ppo } from "./ppo/ppo.ts";
 import { readJob } from "./read-job.ts";
 import { createRunReporter } from "./run-reporter.ts";
@@ -23,9 +24,7 @@ function send(event: TrainingEvent): void {
 async function main(jobFile: string): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
-  // Chats come first. Who started us may have lowered it further, and going back up is forbidden.
-  const { PRIORITY_LOW } = constants.priority;
-  if (getPriority() < PRIORITY_LOW) setPriority(PRIORITY_LOW);
+  lowerPriority();
   const job = readJob(jobFile);
   mkdirSync(job.outputDir, { recursive: true });
   const reporter = createRunReporter(job, send);
