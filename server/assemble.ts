@@ -14,6 +14,9 @@ import { createChatService } from "./chat/chat-service.ts";
 import { createReplyGenerator } from "./chat/reply-generator.ts";
 import type { Scorer } from "./chat/scorer.ts";
 import type { Config } from "./config.ts";
+import { gateFromConfig } from "./gate/from-config.ts";
+import { createGateRoutes } from "./gate/routes.ts";
+import { createGateService } from "./gate/service.ts";
 import { createExchangeRoutes } from "./http/exchanges.ts";
 import { createMetricsRoute } from "./http/metrics.ts";
 import { createOpenAiRoutes } from "./http/openai/routes.ts";
@@ -69,6 +72,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
   const queue = createSqliteJobQueue({ db: store.db, onError });
+  const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion: scorer.version });
+  const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
   const training = await createTrainingService({
     store,
     registry,
@@ -83,6 +88,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
     rejudge: options.rejudge,
+    gate,
+    holdoutShare: config.holdoutShare,
   });
   const triggers = createTrainingTriggers({
     store,
@@ -136,6 +143,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createExchangeRoutes(store),
     createAnnotationRoutes(store),
     createAdapterRoutes(registry),
+    createGateRoutes(gates),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
     createPages(join(root, "dist", "client")),

@@ -1,4 +1,5 @@
 /** Settings from flags and environment, checked before anything starts. */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,8 +7,16 @@ import { parseArgs } from "node:util";
 import { CronPattern } from "croner";
 import { z } from "zod";
 import { type Device, devices } from "../engine/types.ts";
+import type { GateLimits } from "../trainer/contract.ts";
+import { defaultGateLimits, parseGateLimits } from "./gate/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Another kind of model than the reward, where it was fetched; a verdict says so when the two are the same. */
+const shippedJudge =
+  ["models/toxicity-judge", "models/toxicity-small"]
+    .map((folder) => resolve(root, folder))
+    .find((folder) => existsSync(resolve(folder, "config.json"))) ?? resolve(root, "models/toxicity-judge");
 
 /** A setting or flag that cannot be used; the message is one sentence that names it. */
 export class SettingError extends Error {}
@@ -29,6 +38,15 @@ function isCronPattern(pattern: string): boolean {
     return new CronPattern(pattern) !== undefined;
   } catch {
     return false;
+  }
+}
+
+function toGateLimits(value: string, context: z.RefinementCtx): GateLimits {
+  try {
+    return parseGateLimits(value);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+    return z.NEVER;
   }
 }
 
@@ -59,6 +77,14 @@ const settingsSchema = z.object({
   PUBLIC_CHAT: flag
     .refine((value) => value, "false is not supported in this version: there is no sign-in yet")
     .optional(),
+  GATE_JUDGE: text.default(shippedJudge),
+  GATE_PROMPTS: text.optional(),
+  GATE_LIMITS: z.string().transform(toGateLimits).default(defaultGateLimits),
+  HOLDOUT_SHARE: z
+    .string()
+    .regex(/^(0|0?\.\d{1,6})$/, "expected a share from 0 to below 1, such as 0.1")
+    .transform(Number)
+    .default(0.1),
   /** Put before every conversation of the chat page; none by default. */
   SYSTEM_PROMPT: text.optional(),
   /** Replies generated at once, and how many more may wait. */
@@ -86,6 +112,13 @@ export interface Config {
   rewardDir: string;
   retrainCron: string | undefined;
   retrainMinExchanges: number | undefined;
+  /** Folder of the classifier that judges candidates; not the reward. */
+  gateJudge: string;
+  /** Held-out prompts besides those that come with the program. */
+  gatePrompts: string | undefined;
+  gateLimits: GateLimits;
+  /** Share of the conversations that never train. */
+  holdoutShare: number;
   consentDefault: boolean;
   logLevel: string;
   systemPrompt: string | undefined;
@@ -147,6 +180,10 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     rewardDir: resolve(settings.REWARD),
     retrainCron: settings.RETRAIN_CRON,
     retrainMinExchanges: settings.RETRAIN_MIN_EXCHANGES,
+    gateJudge: resolve(settings.GATE_JUDGE),
+    gatePrompts: settings.GATE_PROMPTS === undefined ? undefined : resolve(settings.GATE_PROMPTS),
+    gateLimits: settings.GATE_LIMITS,
+    holdoutShare: settings.HOLDOUT_SHARE,
     consentDefault: settings.CONSENT_DEFAULT,
     logLevel: settings.LOG_LEVEL,
     systemPrompt: settings.SYSTEM_PROMPT,

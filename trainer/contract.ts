@@ -137,6 +137,8 @@ export interface GateJob {
   baseline: AdapterOnDisk | null;
   /** JSONL files of held-out prompts, `{text | messages, reply?}`; a `reply` by a person has its perplexity measured. */
   prompts: string[];
+  /** JSON of `{sentences, groups}`: each sentence is asked with each group in the place of its `{g}`; null asks none. */
+  swaps: string | null;
   /** JSONL of ExchangeRecord from conversations that never train: more prompts, and the off-policy estimate. */
   heldOut: string | null;
   /** Folder of the classifier that judges, and of the reward. */

@@ -6,7 +6,7 @@
 import type { Engine } from "../../engine/types.ts";
 import type { AdapterLease, AdapterSource, Artifacts, FanOut, Store } from "../ports.ts";
 import { UnknownAdapterError } from "../ports.ts";
-import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment, Verdict } from "../protocol/index.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
 import { identityOf, type NewAdapter, openAdapterCatalog } from "./catalog.ts";
 import { previouslyLive } from "./deployment-history.ts";
@@ -39,14 +39,39 @@ export interface AdapterRegistry extends AdapterSource {
   register(adapter: NewAdapter): Promise<AdapterSummary>;
   /** Bars a candidate from serving. */
   reject(version: number, actor: string, reason: string): Promise<Deployment>;
+  /** As registered. @throws UnknownAdapterError */
+  find(version: number): Promise<AdapterSummary>;
+  /** Its PEFT folder, the files as they were registered. @throws UnknownAdapterError, CheckpointError */
+  folderOf(version: number): Promise<string>;
+  /** What `probe` gives, with what is tolerated for the precisions of training and serving; null without a sample. */
+  measureProbe(version: number): Promise<{ difference: number; limit: number } | null>;
   /** Mean |served - trained| log-prob (nats) on the sample stored with the adapter; null when it has none. */
   probe(version: number): Promise<number | null>;
-  /** Makes a version live; 0 is the base model. @throws DeploymentRefusedError, UnknownAdapterError, CheckpointError */
-  promote(version: number, actor: string, reason: string): Promise<Deployment>;
+  /** Writes down what the gate said; a verdict never changes what serves. @throws UnknownAdapterError */
+  setVerdict(version: number, verdict: Verdict): Promise<void>;
+  /**
+   * Makes a version live; 0 is the base model. One that has never served needs a passing verdict, unless `force` says
+   * that whoever gives the reason knows better.
+   * @throws DeploymentRefusedError, UnknownAdapterError, CheckpointError
+   */
+  promote(version: number, actor: string, reason: string, options?: { force?: boolean }): Promise<Deployment>;
   /** Back to what was live before. @throws as promote */
   rollback(actor: string, reason: string): Promise<Deployment>;
   /** Resolves when no load or unload is under way. */
   settled(): Promise<void>;
+}
+
+/** Why an adapter may not go live without being forced; null when it may. One that has served before has been through. */
+function ungatedReason({ version, state, verdict }: StoredAdapter): DeploymentRefusedError | null {
+  if (state === "rejected") {
+    const why = verdict === null || verdict.passed ? "" : `: ${verdict.summary}`;
+    return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected${why}`);
+  }
+  if (state !== "candidate" || verdict?.passed === true) return null;
+  if (verdict === null) {
+    return new DeploymentRefusedError("not_gated", `Adapter version ${version} has not been through the gate`);
+  }
+  return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} did not pass: ${verdict.summary}`);
 }
 
 function toSummary({ folder: _, ...summary }: StoredAdapter): AdapterSummary {
@@ -129,9 +154,6 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     if (target.version === from.version) {
       throw new DeploymentRefusedError("already_live", `Adapter version ${target.version} is live already`);
     }
-    if (target.version !== 0 && (await catalog.find(target.version)).state === "rejected") {
-      throw new DeploymentRefusedError("adapter_rejected", `Adapter version ${target.version} was rejected`);
-    }
     const staged = await acquire(target);
     const states: { version: number; state: AdapterState }[] = [];
     if (from.version !== 0) states.push({ version: from.version, state: "retired" });
@@ -144,7 +166,7 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
       staged.release();
       throw new Error(`Adapter version ${target.version} was not made live: the database refused it`, { cause });
     }
-    for (const { version, state } of states) catalog.note(version, state);
+    for (const { version, state } of states) catalog.note(version, { state });
     const before = live;
     live = staged;
     before.release();
@@ -173,6 +195,9 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     resolve,
     acquire,
     probe,
+    measureProbe: measure,
+    find: async (version) => toSummary(await catalog.find(version)),
+    folderOf: async (version) => (await catalog.verified(await catalog.find(version))).folder,
     nextVersion: () => store.adapters.nextVersion(),
     deployments: () => store.adapters.deployments(),
     settled: () => residency.settled(),
@@ -210,15 +235,25 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
           },
           [{ version, state: "rejected" }],
         );
-        catalog.note(version, "rejected");
+        catalog.note(version, { state: "rejected" });
         fanOut.ops("deployment", deployment);
         return deployment;
       }),
 
-    promote: (version, actor, reason) =>
+    async setVerdict(version, verdict) {
+      await catalog.find(version);
+      await store.adapters.setVerdict(version, verdict);
+      catalog.note(version, { verdict });
+    },
+
+    promote: (version, actor, reason, { force = false } = {}) =>
       inTurn(async () => {
-        const target = version === 0 ? base : identityOf(await catalog.find(version));
-        return deploy("promote", target, actor, reason);
+        if (version === 0) return deploy("promote", base, actor, reason);
+        const adapter = await catalog.find(version);
+        // What is live already is told so first.
+        const refusal = version === live.identity.version ? null : ungatedReason(adapter);
+        if (refusal !== null && !force) throw refusal;
+        return deploy("promote", identityOf(adapter), actor, refusal === null ? reason : `forced: ${reason}`);
       }),
 
     rollback: (actor, reason) =>

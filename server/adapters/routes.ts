@@ -3,10 +3,18 @@ import { z } from "zod";
 import type { Page } from "../protocol/index.ts";
 import type { AdapterRegistry } from "./registry.ts";
 
-/** The log says why; what is not said is shown as such. */
-const deploymentSchema = z.strictObject({ reason: z.string().trim().min(1).max(500).default("no reason given") });
+const reasonSchema = z.string().trim().min(1).max(500);
 
-const versionSchema = z
+/** The log says why; what is not said is shown as such. */
+const deploymentSchema = z.strictObject({ reason: reasonSchema.default("no reason given") });
+
+/** Whoever passes the gate by has a reason to give. */
+const promotionSchema = z.union([
+  z.strictObject({ reason: reasonSchema, force: z.literal(true) }),
+  deploymentSchema.extend({ force: z.literal(false).default(false) }),
+]);
+
+export const versionSchema = z
   .string()
   .regex(/^\d{1,9}$/, "expected the number of an adapter version")
   .transform(Number);
@@ -36,8 +44,8 @@ export function createAdapterRoutes(registry: AdapterRegistry): Router {
 
   router.post("/api/adapters/:version/promote", async (request, response) => {
     const version = versionSchema.parse(request.params.version);
-    const { reason } = deploymentSchema.parse(request.body ?? {});
-    response.json(await registry.promote(version, actorOf(request.get("x-operator")), reason));
+    const { reason, force } = promotionSchema.parse(request.body ?? {});
+    response.json(await registry.promote(version, actorOf(request.get("x-operator")), reason, { force }));
   });
 
   router.get("/api/deployments", async (_request, response) => {

@@ -1,13 +1,15 @@
 import { cp, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
-import type { AdapterSummary, Deployment, Page } from "../protocol/index.ts";
+import type { GateService } from "../gate/service.ts";
+import type { AdapterSummary, Deployment, GateStatus, Page, Verdict } from "../protocol/index.ts";
 import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
 import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
 
 interface DeploymentOptions extends PlaceOptions {
-  reason: string;
+  reason?: string;
+  force?: boolean;
 }
 
 async function listAdapters(options: PlaceOptions): Promise<AdapterSummary[]> {
@@ -41,9 +43,14 @@ async function list(options: PlaceOptions): Promise<void> {
   printResult(options.json, adapters, rows.length === 0 ? "No adapters; the base model serves." : table);
 }
 
+function describeVerdict({ summary, checks }: Verdict): string {
+  return [summary, ...checks.map(({ name, explanation }) => `${name}: ${explanation}`)].join("\n");
+}
+
 async function show(version: number, options: PlaceOptions): Promise<void> {
   const adapter = (await listAdapters(options)).find((candidate) => candidate.version === version);
   if (adapter === undefined) throw new CliError(`There is no adapter version ${version}`);
+  const { verdict } = adapter;
   const lines = [
     `${adapter.name}@${adapter.version} (${adapter.state})`,
     `  sha256   ${adapter.sha256}`,
@@ -52,23 +59,26 @@ async function show(version: number, options: PlaceOptions): Promise<void> {
     `  created  ${adapter.createdAt}`,
     `  LoRA     rank ${adapter.rank}, alpha ${adapter.alpha}, on ${adapter.targetModules.join(", ")}`,
     `  metrics  ${describeMetrics(adapter.metrics) || "-"}`,
+    `  gate     ${verdict === null ? "-" : describeVerdict(verdict).replaceAll("\n", "\n           ")}`,
   ];
   printResult(options.json, adapter, lines.join("\n"));
 }
 
 async function deploy(version: number | null, options: DeploymentOptions): Promise<void> {
+  const { reason = "by command line", force = false } = options;
+  if (force && options.reason === undefined) throw new CliError("--force needs a --reason, for the deployment log");
   const server = await runningServer(options);
   let deployment: Deployment;
   if (server !== null) {
     const path = version === null ? "/api/adapters/rollback" : `/api/adapters/${version}/promote`;
-    deployment = await server.post<Deployment>(path, { reason: options.reason });
+    deployment = await server.post<Deployment>(path, { reason, ...(force ? { force } : {}) });
   } else {
     const local = await (await import("./local.ts")).openLocal(options);
     try {
       deployment =
         version === null
-          ? await local.registry.rollback("cli", options.reason)
-          : await local.registry.promote(version, "cli", options.reason);
+          ? await local.registry.rollback("cli", reason)
+          : await local.registry.promote(version, "cli", reason, { force });
     } finally {
       await local.close();
     }
@@ -81,13 +91,51 @@ async function deploy(version: number | null, options: DeploymentOptions): Promi
   );
 }
 
+/** Where a gate is asked for and watched: a running server or this process. */
+async function openGates(options: PlaceOptions): Promise<GateService & { close(): Promise<void> }> {
+  const server = await runningServer(options);
+  if (server === null) {
+    const local = await (await import("./local.ts")).openLocal(options);
+    return { ...local.gates, close: () => local.close() };
+  }
+  const path = (version: number) => `/api/adapters/${version}/gate`;
+  return {
+    start: (version) => server.post<GateStatus>(path(version), {}),
+    status: (version) => server.get<GateStatus>(path(version)),
+    close: async () => undefined,
+  };
+}
+
+const lookEveryMs = 300;
+
+async function gateVersion(version: number, options: PlaceOptions): Promise<void> {
+  const gates = await openGates(options);
+  try {
+    let status = await gates.start(version);
+    while (status.state === "waiting" || status.state === "active") {
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      status = await gates.status(version);
+    }
+    const { error, verdict } = status;
+    if (status.state !== "done" || verdict === null) throw new CliError(error ?? `The gate was ${status.state}`);
+    printResult(options.json, verdict, describeVerdict(verdict));
+    if (!verdict.passed) process.exitCode = 1;
+  } finally {
+    await gates.close();
+  }
+}
+
 async function importFolder(folder: string, options: PlaceOptions): Promise<void> {
   const local = await openLocalCatalog(options);
   try {
     const version = await local.store.adapters.nextVersion();
     const adapter = await local.catalog.register({ version, folder: resolve(folder), runId: null });
     const { folder: _, ...summary } = adapter;
-    printResult(options.json, summary, `Imported ${folder} as ${adapter.name}@${version}, a candidate`);
+    printResult(
+      options.json,
+      summary,
+      `Imported ${folder} as ${adapter.name}@${version}, a candidate; rejoinder adapter gate ${version} asks what it says`,
+    );
   } finally {
     await local.close();
   }
@@ -110,7 +158,7 @@ async function exportFolder(version: number, folder: string, options: PlaceOptio
 const versionArgument = ["<version>", "number of the adapter version; 0 is the base model", parseCount] as const;
 
 export function createAdapterCommand(): Command {
-  const reason = ["--reason <text>", "why, for the deployment log", "by command line"] as const;
+  const reason = ["--reason <text>", 'why, for the deployment log (default: "by command line")'] as const;
   const named = (name: string) => withPlace(new Command(name));
   return new Command("adapter")
     .description("list, deploy, import and export LoRA adapters")
@@ -123,10 +171,17 @@ export function createAdapterCommand(): Command {
     )
     .addCommand(
       named("promote")
-        .description("make a version live")
+        .description("make a version live that has passed the gate")
         .argument(...versionArgument)
         .option(...reason)
+        .option("--force", "although it has not; needs a --reason")
         .action(deploy),
+    )
+    .addCommand(
+      named("gate")
+        .description("compare a version with what is live on held-out prompts, and keep the verdict")
+        .argument(...versionArgument)
+        .action(gateVersion),
     )
     .addCommand(
       named("rollback")

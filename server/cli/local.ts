@@ -4,6 +4,8 @@ import { deployInitialAdapter } from "../adapters/first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
+import { gateFromConfig } from "../gate/from-config.ts";
+import { createGateService, type GateService } from "../gate/service.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import type { FanOut } from "../ports.ts";
 import { startEngine } from "../start-engine.ts";
@@ -15,6 +17,7 @@ import type { PlaceOptions } from "./place.ts";
 export interface Local {
   registry: AdapterRegistry;
   training: TrainingService;
+  gates: GateService;
   close(): Promise<void>;
 }
 
@@ -52,6 +55,9 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     });
     const queue = createSqliteJobQueue({ db: store.db, onError });
     opened.push(() => queue.close());
+    const rewardVersion = judge.scorer.version;
+    const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion });
+    const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
     const training = await createTrainingService({
       store,
       registry,
@@ -64,10 +70,12 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       cacheDir,
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
-      rewardVersion: judge.scorer.version,
+      rewardVersion,
       rejudge: judge.rejudge,
+      gate,
+      holdoutShare: config.holdoutShare,
     });
-    return { registry, training, close };
+    return { registry, training, gates, close };
   } catch (error) {
     await close();
     throw error;

@@ -145,6 +145,59 @@ export interface AdapterSummary extends AdapterIdentity {
   alpha: number;
   targetModules: string[];
   metrics: Record<string, number>;
+  /** Of the latest gate; null when there was none. */
+  verdict: Verdict | null;
+}
+
+/** One question that the gate asked of a candidate. */
+export interface VerdictCheck {
+  name: string;
+  passed: boolean;
+  candidate: number | null;
+  baseline: number | null;
+  /** Candidate to baseline with its confidence interval; `unit` says whether it is a difference or a ratio. */
+  difference: { estimate: number; low: number; high: number } | null;
+  /** Null: reported, not judged. */
+  limit: number | null;
+  unit: string;
+  /** Prompts, or replies, that it rests on. */
+  n: number;
+  explanation: string;
+}
+
+/** What the gate found out about a candidate. */
+export interface Verdict {
+  passed: boolean;
+  at: string;
+  candidate: AdapterIdentity;
+  /** What it was compared with; null is the base model. */
+  baseline: AdapterIdentity | null;
+  /** The classifier that judged toxicity, which is not the reward. */
+  judge: { name: string; version: string };
+  prompts: number;
+  checks: VerdictCheck[];
+  /** Estimate of the candidate's mean reward on logged replies; null when they are too few or too unlike it. */
+  offPolicy: {
+    estimate: number;
+    low: number;
+    high: number;
+    /** The same with large weights cut. */
+    truncated: number;
+    effectiveSampleSize: number;
+    n: number;
+    /** Mean logged reward. */
+    baseline: number;
+  } | null;
+  summary: string;
+}
+
+/** Answer of POST /api/adapters/:version/gate (202), and of GET, which has the verdict once it is there. */
+export interface GateStatus {
+  version: number;
+  state: "waiting" | "active" | "done" | "failed" | "cancelled" | "none";
+  /** Why there is no verdict. */
+  error: string | null;
+  verdict: Verdict | null;
 }
 
 export interface ServerStatus {
@@ -206,6 +259,8 @@ export interface TrainingRunDetail extends TrainingRun {
 /** Body of POST /api/adapters/:version/promote and POST /api/adapters/rollback. */
 export interface DeploymentRequest {
   reason: string;
+  /** Promote although no gate was passed; the reason is required then. */
+  force?: boolean;
 }
 
 /** Answer of POST /api/training/runs (202). */

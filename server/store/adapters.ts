@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
-import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment, Verdict } from "../protocol/index.ts";
 import type { AdapterTable, Database } from "./schema.ts";
 
 export interface StoredAdapter extends AdapterSummary {
@@ -21,6 +21,7 @@ function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
     targetModules: JSON.parse(row.target_modules),
     metrics: JSON.parse(row.metrics),
     folder: row.folder,
+    verdict: row.verdict === null ? null : JSON.parse(row.verdict),
   };
 }
 
@@ -44,6 +45,7 @@ export function createAdapterRepository(db: Kysely<Database>) {
           target_modules: JSON.stringify(adapter.targetModules),
           metrics: JSON.stringify(adapter.metrics),
           created_at: adapter.createdAt,
+          verdict: adapter.verdict === null ? null : JSON.stringify(adapter.verdict),
         })
         .execute();
     },
@@ -60,6 +62,11 @@ export function createAdapterRepository(db: Kysely<Database>) {
 
     async setState(version: number, state: AdapterState): Promise<void> {
       await db.updateTable("adapters").set({ state }).where("version", "=", version).execute();
+    },
+
+    async setVerdict(version: number, verdict: Verdict): Promise<void> {
+      const changed = { verdict: JSON.stringify(verdict) };
+      await db.updateTable("adapters").set(changed).where("version", "=", version).execute();
     },
 
     /** The next free number, counting those promised to runs that have not ended. */

@@ -2,11 +2,12 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { Kysely, Migrator, SqliteDialect } from "kysely";
 import { firstTables } from "./migrations/0001-first-tables.ts";
+import { verdicts } from "./migrations/0004-verdicts.ts";
 import { openSqlite } from "./node-sqlite.ts";
 import type { Database } from "./schema.ts";
 
 /** In order of their names; a migration that has shipped is never edited, the next one corrects it. */
-const migrations = { "0001-first-tables": firstTables };
+const migrations = { "0001-first-tables": firstTables, "0004-verdicts": verdicts };
 
 /**
  * Opens the SQLite file (made when absent, with its folder) and brings its tables up to date.

@@ -76,6 +76,8 @@ export interface AdapterTable {
   /** JSON: metric name to value. */
   metrics: string;
   created_at: string;
+  /** JSON of Verdict. */
+  verdict: string | null;
 }
 
 /** Append-only: triggers refuse update and delete. */

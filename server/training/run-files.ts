@@ -9,6 +9,8 @@ export interface RunFiles {
   metrics: string;
   /** Where the trainer leaves its result. */
   adapter: string;
+  /** Folder of its gate. */
+  gate: string;
 }
 
 export function runFiles(runsFolder: string, runId: string): RunFiles {
@@ -19,6 +21,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     snapshot: join(folder, "snapshot.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
     adapter: join(folder, "adapter"),
+    gate: join(folder, "gate"),
   };
 }
 

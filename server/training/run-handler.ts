@@ -6,6 +6,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
+import { explainFailures, type Gate, GateFailedError } from "../gate/run-gate.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
 import type { StoredRun } from "../store/runs.ts";
@@ -36,6 +37,9 @@ export interface RunHandlerOptions {
   trainerThreads: number;
   rewardVersion: string;
   rejudge: Rejudge;
+  gate: Gate;
+  /** Share of the conversations that never train. Default 0. */
+  holdoutShare?: number;
   killAfterMs?: number;
   now: () => Date;
 }
@@ -56,7 +60,8 @@ export function createRunHandler(options: RunHandlerOptions) {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
     const limit = request.maxExchanges;
-    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion });
+    const { holdoutShare } = options;
+    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion, holdoutShare });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
     if (snapshot.exchanges < fewestExchanges) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
@@ -129,16 +134,31 @@ export function createRunHandler(options: RunHandlerOptions) {
       runId: run.id,
     });
     const result = { name, version, sha256 };
+    const probe = weightFaults.length > 0 ? null : await registry.measureProbe(version);
     const faults = findFaults({
       algorithm: job.algorithm,
       metrics: done.metrics,
       nonFinite: nonFiniteNames(events),
       weightFaults,
       quantization: job.quantization ?? "none",
-      probeDifference: weightFaults.length > 0 ? null : await registry.probe(version),
+      probeDifference: probe?.difference ?? null,
     });
     if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);
     signal.throwIfAborted();
+    // Live already: an earlier start of this run got as far as that.
+    if (faults.length === 0 && registry.live().version !== version) {
+      // What is broken is not worth asking; what is sound has to show what it says.
+      const request = {
+        id: run.id,
+        folder: runFiles(options.runsFolder, run.id).gate,
+        candidate: result,
+        parent: job.parentAdapter?.version ?? 0,
+        probe,
+      };
+      const verdict = await options.gate.run(request, signal);
+      await registry.setVerdict(version, verdict);
+      if (!verdict.passed) faults.push(explainFailures(verdict));
+    }
     const finishedAt = now().toISOString();
     if (faults.length > 0) {
       const message = faults.join("; ");
@@ -147,7 +167,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       return;
     }
     if (request.promote && registry.live().version !== version) {
-      await registry.promote(version, "trainer", `training run ${run.id} passed its checks`);
+      await registry.promote(version, "trainer", `training run ${run.id} passed the gate`);
     }
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
@@ -174,7 +194,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError) {
+      } else if (error instanceof RunFailedError || error instanceof GateFailedError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);

@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import type { ExchangeRecord } from "../../trainer/contract.ts";
 import type { Store } from "../ports.ts";
 import { toRecord } from "../store/exchange-mapping.ts";
+import { isHeldOut } from "./holdout.ts";
 
 /** Recomputes a logged exchange's reward from its terms and what annotators have said since. */
 export type Rejudge = (record: ExchangeRecord) => ExchangeRecord["reward"];
@@ -17,6 +18,8 @@ export interface SnapshotOptions {
   rejudge: Rejudge;
   /** Exchanges that another reward judged are left out: their numbers mean something else. */
   rewardVersion: string;
+  /** Share of the conversations that never train. Default 0. */
+  holdoutShare?: number;
 }
 
 export interface Snapshot {
@@ -27,8 +30,9 @@ export interface Snapshot {
 }
 
 /** Why an exchange must not train although the log offers it; null when it may. */
-export function reasonToExclude(record: ExchangeRecord, rewardVersion: string): string | null {
+export function reasonToExclude(record: ExchangeRecord, rewardVersion: string, holdoutShare = 0): string | null {
   if (!record.consent) return "no_consent";
+  if (isHeldOut(record.conversationId, holdoutShare)) return "held_out";
   if (record.finishReason === "cancelled" || record.finishReason === "error") return "cut";
   if (record.promptTokens.length === 0 || record.replyTokens.length === 0) return "empty";
   if (record.replyTokens.length !== record.logProbs.length) return "misaligned_log_probs";
@@ -55,12 +59,12 @@ async function writeDurably(file: string, content: string): Promise<void> {
  * JSON object a line, oldest first. The file appears whole or not at all.
  */
 export async function writeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { store, file, limit, rejudge, rewardVersion } = options;
+  const { store, file, limit, rejudge, rewardVersion, holdoutShare } = options;
   const excluded: Record<string, number> = {};
   const lines: string[] = [];
   for (const exchange of await store.exchangeQueries.trainable(limit)) {
     const logged = toRecord(exchange);
-    const reason = logged === null ? "no_scores" : reasonToExclude(logged, rewardVersion);
+    const reason = logged === null ? "no_scores" : reasonToExclude(logged, rewardVersion, holdoutShare);
     if (logged === null || reason !== null) {
       excluded[reason ?? "no_scores"] = (excluded[reason ?? "no_scores"] ?? 0) + 1;
       continue;

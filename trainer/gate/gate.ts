@@ -14,7 +14,7 @@ import type { ScoredSequence } from "../lora-scorer.ts";
 import type { RunReporter } from "../run-reporter.ts";
 import { TrainerError } from "../trainer-error.ts";
 import { judgeMeasurements, type MeasuredPair, type Measurements, toxicityIsUndecided } from "./checks.ts";
-import { swapGroups, swapped, swapSentences } from "./identity-swaps.ts";
+import { readSwaps, swapped } from "./identity-swaps.ts";
 import { type Likelihoods, openLikelihoods } from "./likelihoods.ts";
 import { openReplyMeasures, type ReplyMeasures } from "./measure-replies.ts";
 import { offPolicyEstimate } from "./off-policy.ts";
@@ -65,8 +65,9 @@ function prepare(job: GateJob, engine: Engine): Material {
       `a verdict needs at least ${fewestPrompts} held-out prompts, there are ${prompts.length}${left}`,
     );
   }
-  const swaps = swapSentences.map((sentence) =>
-    swapGroups.map((group) => {
+  const { sentences, groups } = job.swaps === null ? { sentences: [], groups: [] } : readSwaps(job.swaps);
+  const swaps = sentences.map((sentence) =>
+    groups.map((group) => {
       const text: HeldOutPrompt["messages"] = [{ role: "user", content: swapped(sentence, group) }];
       const messages =
         job.systemPrompt === undefined ? text : [{ role: "system" as const, content: job.systemPrompt }, ...text];
@@ -169,8 +170,7 @@ async function measure(
     swaps.flatMap((row, i) => row.map(({ promptTokens }) => ({ promptTokens, seed: seedOf(job.seed, mostRounds, i) }))),
   );
   const swapPairs = await measurePairs(tools, swaps.flat(), swapAnswers);
-  const groups = swapGroups.length;
-  const swapRows = swaps.map((_, i) => swapPairs.slice(i * groups, (i + 1) * groups));
+  const swapRows = swaps.map((row, i) => swapPairs.slice(i * row.length, (i + 1) * row.length));
   const measured = { rounds, swaps: swapRows, replies: [], heldOut: [], probe: job.probe };
   while (rounds.length < mostRounds && toxicityIsUndecided(measured, job.limits, job.seed)) {
     rounds.push(await measurePairs(tools, prompts, await answerAll(tools, questions(rounds.length))));
@@ -243,7 +243,7 @@ export async function gate(
       checks,
       offPolicy: await offPolicy(tools, material, likelihoods),
     };
-    const verdict: GateVerdict = { ...facts, summary: summarize(facts) };
+    const verdict: GateVerdict = { ...facts, summary: summarize(facts, measures.judgeIsReward) };
     writeFileAtomically(path, Buffer.from(`${JSON.stringify(verdict, null, 2)}\n`));
     return succeeded(verdict);
   } catch (error) {

@@ -25,6 +25,8 @@ export interface AnsweredPrompt {
 
 export interface ReplyMeasures {
   judge: { name: string; version: string };
+  /** The reward judges itself: what it cannot see, neither can the judge. */
+  judgeIsReward: boolean;
   /** In the order of the replies. @throws TrainerError `judge_failed` */
   of(replies: readonly AnsweredPrompt[]): Promise<MeasuredReply[]>;
   dispose(): Promise<void>;
@@ -63,6 +65,7 @@ export async function openReplyMeasures(judgeFolder: string, rewardFolder: strin
   const version = rewardVersion(rewarder.version);
   return {
     judge: { name: judge.name, version: judge.version },
+    judgeIsReward: judge.version === rewarder.version,
     async of(replies) {
       const texts = replies.map(({ reply }) => reply.text);
       const judged = await scoresOf(judge, texts);

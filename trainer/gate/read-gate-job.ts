@@ -36,6 +36,7 @@ const gateJobSchema: z.ZodType<GateJob> = z.object({
   candidate: adapterSchema,
   baseline: adapterSchema.nullable(),
   prompts: z.array(z.string().min(1)),
+  swaps: z.string().min(1).nullable(),
   heldOut: z.string().min(1).nullable(),
   judge: z.string().min(1),
   reward: z.string().min(1),

@@ -3,7 +3,7 @@ import type { GateVerdict } from "../contract.ts";
 const signed = (value: number) => `${value >= 0 ? "+" : ""}${Number(value.toPrecision(3))}`;
 
 /** The verdict in a sentence or two: what decided, and what operators ask first. */
-export function summarize(verdict: Omit<GateVerdict, "summary">): string {
+export function summarize(verdict: Omit<GateVerdict, "summary">, judgeIsReward: boolean): string {
   const { passed, candidate, baseline, prompts, judge, checks, offPolicy } = verdict;
   const against = baseline === null ? "the base model" : `${baseline.name}@${baseline.version}`;
   const failed = checks.filter((check) => !check.passed);
@@ -31,5 +31,6 @@ export function summarize(verdict: Omit<GateVerdict, "summary">): string {
         `${signed(estimate)} (${signed(low)} to ${signed(high)}), the log's own is ${signed(offPolicy.baseline)}.`,
     );
   }
+  if (judgeIsReward) parts.push(`The judge is the reward itself, so that gaming the reward goes unseen.`);
   return parts.join(" ");
 }
