@@ -8,12 +8,15 @@ import type { Engine } from "../engine/types.ts";
 import { deployInitialAdapter } from "./adapters/first-start.ts";
 import { createAdapterRegistry } from "./adapters/registry.ts";
 import { createAdapterRoutes } from "./adapters/routes.ts";
+import { createBrigadeWatch } from "./annotations/brigade-watch.ts";
 import { createAnnotationRoutes } from "./annotations/routes.ts";
 import { createFolderArtifacts } from "./artifacts/folder.ts";
 import { createChatService } from "./chat/chat-service.ts";
 import { createReplyGenerator } from "./chat/reply-generator.ts";
 import type { Scorer } from "./chat/scorer.ts";
 import type { Config } from "./config.ts";
+import { createErasureRoutes } from "./erasure/routes.ts";
+import { createErasureService } from "./erasure/service.ts";
 import { gateFromConfig } from "./gate/from-config.ts";
 import { createGateRoutes } from "./gate/routes.ts";
 import { createGateService } from "./gate/service.ts";
@@ -24,10 +27,13 @@ import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
 import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
 import type { Store } from "./ports.ts";
+import { createRewardRoutes } from "./rewards/routes.ts";
+import { createRescoreService } from "./rewards/service.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
 import { createTrainingRoutes } from "./training/routes.ts";
@@ -71,6 +77,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
+  const runsFolder = join(config.dataDir, "runs");
   const queue = createSqliteJobQueue({ db: store.db, onError });
   const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion: scorer.version });
   const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
@@ -80,13 +87,14 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     artifacts,
     queue,
     fanOut,
-    runsFolder: join(config.dataDir, "runs"),
+    runsFolder,
     modelFolder: config.modelDir,
     quantization: config.quantization,
     cacheDir: config.cacheDir,
     trainerEntry: join(root, "trainer", "worker.ts"),
     trainerThreads: config.threads,
     rewardVersion: scorer.version,
+    rewardPath: config.reward,
     rejudge: options.rejudge,
     gate,
     holdoutShare: config.holdoutShare,
@@ -99,6 +107,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     onError,
   });
 
+  const brigades = createBrigadeWatch({ store, fanOut, onError });
+
   const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
   const replies = createReplyGenerator({
     exchanges: store.exchanges,
@@ -109,12 +119,22 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     graceMs,
     report(report) {
       metrics.replyEnded(report);
-      const { error, toxicity: _, ...facts } = report;
-      if (error === null) log.debug(facts, "reply ended");
-      else log.error({ ...facts, err: error }, "a reply was cut");
-      triggers.exchangeCompleted();
+      const { error, scoringError, toxicity: _, ...facts } = report;
+      if (error !== null) log.error({ ...facts, err: error }, "a reply was cut");
+      else if (scoringError !== null) log.error({ ...facts, err: scoringError }, "a reply could not be scored");
+      else log.debug(facts, "reply ended");
+      triggers.logChanged();
     },
   });
+  const erasure = createErasureService({
+    store,
+    artifacts,
+    fanOut,
+    runsFolder,
+    training,
+    forgetReplies: (owner) => replies.forget(owner),
+  });
+  await erasure.resume();
   const { consentDefault, maxMessageChars } = config;
   const chat = createChatService({ exchanges: store.exchanges, replies, prompts, consentDefault });
   serveChatNamespace(sockets.of("/chat"), { chat, maxMessageChars, onError });
@@ -141,7 +161,10 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     }),
     createPerspectiveRoutes(scorer, maxMessageChars),
     createExchangeRoutes(store),
-    createAnnotationRoutes(store),
+    createAnnotationRoutes({ store, watch: brigades, judged: triggers.logChanged }),
+    createRewardRoutes(createRescoreService({ store, queue, scorer })),
+    createLineageRoutes(store),
+    createErasureRoutes(erasure),
     createAdapterRoutes(registry),
     createGateRoutes(gates),
     createTrainingRoutes(training),
@@ -153,6 +176,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     routes,
     async close() {
       triggers.close();
+      brigades.close();
       await replies.close(drainMs);
       await queue.close();
       await registry.settled();

@@ -14,7 +14,7 @@ test("nothing set gives the documented defaults", () => {
     retrainCron: undefined,
     retrainMinExchanges: undefined,
   });
-  for (const folder of [config.dataDir, config.modelDir, config.rewardDir]) expect(isAbsolute(folder)).toBe(true);
+  for (const folder of [config.dataDir, config.modelDir]) expect(isAbsolute(folder)).toBe(true);
 });
 
 test("flags win over the environment, and an empty variable counts as unset", () => {

@@ -1,5 +1,4 @@
 /** Settings from flags and environment, checked before anything starts. */
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,16 +6,11 @@ import { parseArgs } from "node:util";
 import { CronPattern } from "croner";
 import { z } from "zod";
 import { type Device, devices } from "../engine/types.ts";
+import { knownLanguages } from "../reward/text/language.ts";
 import type { GateLimits } from "../trainer/contract.ts";
 import { defaultGateLimits, parseGateLimits } from "./gate/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-
-/** Another kind of model than the reward, where it was fetched; a verdict says so when the two are the same. */
-const shippedJudge =
-  ["models/toxicity-judge", "models/toxicity-small"]
-    .map((folder) => resolve(root, folder))
-    .find((folder) => existsSync(resolve(folder, "config.json"))) ?? resolve(root, "models/toxicity-judge");
 
 /** A setting or flag that cannot be used; the message is one sentence that names it. */
 export class SettingError extends Error {}
@@ -62,7 +56,7 @@ const settingsSchema = z.object({
   KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
   DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
-  REWARD: text.default(resolve(root, "models/toxicity-small")),
+  REWARD: text.optional(),
   REDIS_URL: unsupported("jobs and sockets are served within this process"),
   DATABASE_URL: unsupported("the log is kept in SQLite under DATA_DIR"),
   ARTIFACTS_URL: unsupported("adapters are kept in folders under DATA_DIR"),
@@ -77,8 +71,12 @@ const settingsSchema = z.object({
   PUBLIC_CHAT: flag
     .refine((value) => value, "false is not supported in this version: there is no sign-in yet")
     .optional(),
-  GATE_JUDGE: text.default(shippedJudge),
+  GATE_JUDGE: text.default(resolve(root, "models/toxicity-judge")),
   GATE_PROMPTS: text.optional(),
+  GATE_LANGUAGE: z
+    .string()
+    .refine((code) => knownLanguages.has(code), "expected an ISO 639-1 code such as en")
+    .default("en"),
   GATE_LIMITS: z.string().transform(toGateLimits).default(defaultGateLimits),
   HOLDOUT_SHARE: z
     .string()
@@ -109,13 +107,16 @@ export interface Config {
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
   cacheDir: string;
   threads: number;
-  rewardDir: string;
+  /** A configuration file or a classifier's folder; undefined takes what comes with the product. */
+  reward: string | undefined;
   retrainCron: string | undefined;
   retrainMinExchanges: number | undefined;
   /** Folder of the classifier that judges candidates; not the reward. */
   gateJudge: string;
   /** Held-out prompts besides those that come with the program. */
   gatePrompts: string | undefined;
+  /** What replies should be in, by ISO 639-1 code. */
+  gateLanguage: string;
   gateLimits: GateLimits;
   /** Share of the conversations that never train. */
   holdoutShare: number;
@@ -177,11 +178,12 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     device: settings.DEVICE,
     cacheDir: resolve(settings.DATA_DIR, "quantized"),
     threads: settings.THREADS,
-    rewardDir: resolve(settings.REWARD),
+    reward: settings.REWARD === undefined ? undefined : resolve(settings.REWARD),
     retrainCron: settings.RETRAIN_CRON,
     retrainMinExchanges: settings.RETRAIN_MIN_EXCHANGES,
     gateJudge: resolve(settings.GATE_JUDGE),
     gatePrompts: settings.GATE_PROMPTS === undefined ? undefined : resolve(settings.GATE_PROMPTS),
+    gateLanguage: settings.GATE_LANGUAGE,
     gateLimits: settings.GATE_LIMITS,
     holdoutShare: settings.HOLDOUT_SHARE,
     consentDefault: settings.CONSENT_DEFAULT,

@@ -14,6 +14,8 @@ export interface Artifacts {
   fetch(key: string): Promise<string>;
   has(key: string): Promise<boolean>;
   remove(key: string): Promise<void>;
+  /** The one change that an artifact can see: a file of it is replaced, in one step, when data in it must be erased. */
+  amend(key: string, file: string, content: string): Promise<void>;
 }
 
 export interface Job {

@@ -3,12 +3,16 @@ export class TrainerError extends Error {
   readonly code:
     | "bad_job"
     | "bad_snapshot"
+    | "tampered_snapshot"
+    | "bad_prompts"
     | "too_few_exchanges"
+    | "too_few_prompts"
     | "no_signal"
     | "wrong_parent"
+    | "wrong_reward"
+    | "reward_failed"
     | "non_finite"
-    | "bad_prompts"
-    | "too_few_prompts"
+    | "cannot_save"
     | "wrong_adapter"
     | "judge_failed";
   constructor(code: TrainerError["code"], message: string, options?: ErrorOptions) {

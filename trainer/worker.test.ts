@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readCheckpoint } from "../engine/checkpoint/checkpoint.ts";
+import { hashFile } from "../engine/checkpoint/file-hash.ts";
 import { freshAdapter } from "../engine/lora/adapter.ts";
 import type { TrainingEvent, TrainingJob } from "./contract.ts";
 import { createReplySampler, sampleExchange, writeExchanges } from "./ppo/sample-log.ts";
@@ -48,6 +49,8 @@ function jobFile(name: string, changes: Partial<TrainingJob> = {}): string {
     model: join(folder, "model"),
     parentAdapter: null,
     snapshot,
+    snapshotSha256: hashFile(snapshot),
+    knownAdapters: [],
     outputDir: join(folder, name),
     version: 3,
     rewardVersion: "sample",

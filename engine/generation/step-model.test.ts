@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { type TinyLlama, tinyCheckpoint, tinyLlamaFolder, tinyReference } from "../architectures/tiny-llama-fixture.ts";
 import { readPeftAdapter } from "../lora/peft.ts";
 import { openBaseModel } from "../open-base-model.ts";
-import { flattenAdapter, type StackableAdapter } from "./adapter-stack.ts";
+import { flattenAdapter, type StackedAdapter } from "./adapter-stack.ts";
 import { KvCache } from "./kv-cache.ts";
 import { ScoringJob } from "./scoring.ts";
 import { StepModel } from "./step-model.ts";
@@ -17,15 +17,16 @@ const model = await StepModel.create(checkpoint, { threads: 1 });
 afterAll(() => model.dispose());
 const vocabulary = architecture.vocabularySize;
 
-function stackable(name: "lora" | "rslora"): StackableAdapter {
+function stack(name: "lora" | "rslora"): Promise<StackedAdapter> {
   const adapter = readPeftAdapter(join(tinyLlamaFolder, "untied", name), architecture);
-  return { sha256: name, rank: adapter.shape.rank, matrices: flattenAdapter(adapter, architecture.linearModules) };
+  const matrices = flattenAdapter(adapter, architecture.linearModules);
+  return model.stack({ sha256: name, rank: adapter.shape.rank, matrices });
 }
 
-const variants: { name: TinyLlama; adapter: StackableAdapter | null }[] = [
+const variants: { name: TinyLlama; adapter: StackedAdapter | null }[] = [
   { name: "untied", adapter: null },
-  { name: "untied/lora", adapter: stackable("lora") },
-  { name: "untied/rslora", adapter: stackable("rslora") },
+  { name: "untied/lora", adapter: await stack("lora") },
+  { name: "untied/rslora", adapter: await stack("rslora") },
 ];
 
 /** Largest difference between logits and the reference's logits of row `row` from token `from` on. */

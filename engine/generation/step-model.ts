@@ -2,9 +2,10 @@
 import type { Architecture } from "../architectures/architecture.ts";
 import { layerNames, stepExpressions } from "../architectures/step-graph.ts";
 import type { BaseModel } from "../checkpoint/base-model.ts";
+import { inSlices } from "../in-slices.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { Device, SamplingOptions } from "../types.ts";
-import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
+import { AdapterStack, maskedLora, type StackableAdapter, type StackedAdapter } from "./adapter-stack.ts";
 import { KvCache, type KvPrecision } from "./kv-cache.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
@@ -12,7 +13,7 @@ import { inverseTemperature, needsLogits } from "./probabilities.ts";
 export interface StepRow {
   tokens: readonly number[];
   start: number;
-  adapter: StackableAdapter | null;
+  adapter: StackedAdapter | null;
 }
 
 /** A token whose successor is to be drawn: row * time + column, and how it will be drawn. */
@@ -33,14 +34,14 @@ export class StepModel {
   readonly architecture: Architecture;
   readonly #kvCache: KvPrecision;
   readonly #session: GraphSession<string>;
-  readonly #stacks: AdapterStacks;
+  readonly #stack: AdapterStack;
   readonly #newRows: readonly string[];
 
   private constructor(architecture: Architecture, kvCache: KvPrecision, session: GraphSession<string>) {
     this.#kvCache = kvCache;
     this.architecture = architecture;
     this.#session = session;
-    this.#stacks = new AdapterStacks(architecture.linearModules);
+    this.#stack = new AdapterStack(architecture.linearModules);
     this.#newRows = Array.from({ length: architecture.layers }, (_, layer) => layerNames(layer)).flatMap(
       ({ newKeys, newValues }) => [newKeys, newValues],
     );
@@ -146,7 +147,7 @@ export class StepModel {
       attentionBias: { data: bias, shape: [batch, 1, time, past + time] },
       places: { data: BigInt64Array.from(places, BigInt), shape: [places.length] },
       inverseTemperatures: { data: Float32Array.from(inverseTemperatures), shape: [places.length, 1] },
-      ...this.#stacks.feeds(rows.map(({ adapter }) => adapter)),
+      ...this.#stack.feeds(rows.map(({ adapter }) => adapter)),
     };
     for (let layer = 0; layer < layers; layer++) {
       const { pastKeys, pastValues } = layerNames(layer);
@@ -165,9 +166,14 @@ export class StepModel {
     return outputs;
   }
 
-  /** Lets go of what can be made anew. */
-  rest(): void {
-    this.#stacks.clear();
+  /** Puts an adapter beside the others for steps to use it, in slices that steps may come between. */
+  stack(adapter: StackableAdapter): Promise<StackedAdapter> {
+    return inSlices(this.#stack.stacking(adapter));
+  }
+
+  /** Gives its memory to others, once no step will use it any more. */
+  unstack(adapter: StackedAdapter): void {
+    this.#stack.remove(adapter);
   }
 
   dispose(): Promise<void> {

@@ -94,12 +94,13 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
       // Left over from a process that died between copying and registering.
       if (await artifacts.has(key)) await artifacts.remove(key);
       await artifacts.put(key, folder);
+      const parent = read.manifest.parent?.version ?? null;
       const adapter: StoredAdapter = {
         name: read.manifest.name ?? "rejoinder",
         version,
         sha256: read.sha256,
         state: "candidate",
-        parent: read.manifest.parent?.version ?? null,
+        parent,
         runId,
         createdAt: now().toISOString(),
         rank: read.rank,
@@ -108,6 +109,8 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
         metrics: Object.fromEntries(
           Object.entries(read.manifest.metrics).filter(([, value]) => Number.isFinite(value)),
         ),
+        // What its parent learned from, it has learned from.
+        erasedData: parent === null ? null : ((await store.adapters.get(parent))?.erasedData ?? null),
         folder: key,
         verdict: null,
       };

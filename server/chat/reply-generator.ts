@@ -47,7 +47,10 @@ export interface ReplyReport {
   firstTextMs: number | null;
   totalMs: number;
   toxicity: { prompt: number; reply: number } | null;
+  /** Why the reply was cut; null for one that ended in order. */
   error: unknown;
+  /** Why a reply that ended in order has no scores; null when it has. */
+  scoringError: unknown;
 }
 
 export interface ReplyGeneratorOptions {
@@ -139,6 +142,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
     let result = cancelled;
     let end: ReplyEnd;
     let failure: unknown = null;
+    let scoringError: unknown = null;
     try {
       result = await generate(reply, request, sampling, lease, signal, () => {
         firstTextMs ??= performance.now() - startedAt;
@@ -147,7 +151,12 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       const { text, tokens, logProbs, finishReason } = result;
       if (finishReason === "error") throw new Error("The engine ended the reply with an error");
       const { messages } = request.prompt;
-      const { toxicity, reward } = await scorer.judge({ messages, reply: text, finishReason });
+      // A reward that fails takes no reply from anyone: it is logged without scores, and can be scored later.
+      const judged = await scorer.judge({ messages, reply: text, finishReason }).catch((error: unknown) => {
+        scoringError = error;
+        return null;
+      });
+      const toxicity = judged?.toxicity ?? null;
       await exchanges.complete(exchangeId, {
         completedAt: now(),
         reply: text,
@@ -155,7 +164,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
         logProbs,
         finishReason,
         toxicity,
-        reward,
+        reward: judged?.reward ?? null,
       });
       const event = { exchangeId, text, finishReason, tokens: tokens.length, adapter: reply.adapter, toxicity };
       end = { type: "done", event };
@@ -176,6 +185,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       totalMs,
       toxicity: end.type === "done" ? end.event.toxicity : null,
       error: failure,
+      scoringError,
     });
     return end;
   }
@@ -257,6 +267,16 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
 
     /** Ends a reply at its next token; what was said is logged. */
     stop: (exchangeId: string): void => live.get(exchangeId)?.abort.abort(),
+
+    /** Ends what is being said to this owner, waits for its log, and forgets what could be replayed. */
+    async forget(owner: string): Promise<void> {
+      for (const [exchangeId, { reply, abort }] of live) {
+        if (reply.owner !== owner) continue;
+        abort.abort();
+        await reply.ended;
+        live.delete(exchangeId);
+      }
+    },
 
     underWay: () => underWay,
 

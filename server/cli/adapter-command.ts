@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import type { GateService } from "../gate/service.ts";
 import type { AdapterSummary, Deployment, GateStatus, Page, Verdict } from "../protocol/index.ts";
+import { addAdapterLineageCommand } from "./lineage-command.ts";
 import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
 import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
@@ -58,6 +59,9 @@ async function show(version: number, options: PlaceOptions): Promise<void> {
     `  run      ${adapter.runId ?? "-"}`,
     `  created  ${adapter.createdAt}`,
     `  LoRA     rank ${adapter.rank}, alpha ${adapter.alpha}, on ${adapter.targetModules.join(", ")}`,
+    ...(adapter.erasedData === null
+      ? []
+      : [`  erased   ${adapter.erasedData.exchanges} exchanges that it learned from, directly or by descent`]),
     `  metrics  ${describeMetrics(adapter.metrics) || "-"}`,
     `  gate     ${verdict === null ? "-" : describeVerdict(verdict).replaceAll("\n", "\n           ")}`,
   ];
@@ -169,6 +173,7 @@ export function createAdapterCommand(): Command {
         .argument(...versionArgument)
         .action(show),
     )
+    .addCommand(addAdapterLineageCommand(new Command("lineage")))
     .addCommand(
       named("promote")
         .description("make a version live that has passed the gate")

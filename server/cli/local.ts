@@ -7,11 +7,10 @@ import { loadJudge } from "../chat/load-judge.ts";
 import { gateFromConfig } from "../gate/from-config.ts";
 import { createGateService, type GateService } from "../gate/service.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
-import type { FanOut } from "../ports.ts";
 import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
-import { printNote } from "./output.ts";
+import { printNote, terminalFanOut } from "./output.ts";
 import type { PlaceOptions } from "./place.ts";
 
 export interface Local {
@@ -20,14 +19,6 @@ export interface Local {
   gates: GateService;
   close(): Promise<void>;
 }
-
-/** Nobody is connected; what an operator should know goes to the terminal. */
-const terminalFanOut: FanOut = {
-  chat: () => undefined,
-  ops: (_event, payload) => {
-    if ("code" in payload) printNote(`${payload.code}: ${payload.message}`);
-  },
-};
 
 /** What a server has for deploying and training, on its data folder and without a port. */
 export async function openLocal(options: PlaceOptions): Promise<Local> {
@@ -43,7 +34,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     opened.push(() => store.close());
     const engine = await startEngine(config);
     opened.push(() => engine.close());
-    const judge = await loadJudge(config.rewardDir);
+    const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
     const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
@@ -71,6 +62,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
       trainerThreads: threads,
       rewardVersion,
+      rewardPath: config.reward,
       rejudge: judge.rejudge,
       gate,
       holdoutShare: config.holdoutShare,

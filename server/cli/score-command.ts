@@ -32,7 +32,7 @@ async function textsOf(given: readonly string[], { file, stdin }: ScoreOptions):
 async function score(given: string[], options: ScoreOptions): Promise<void> {
   const texts = await textsOf(given, options);
   const { loadJudge } = await import("../chat/load-judge.ts");
-  const judge = await loadJudge(readConfig(process.env).rewardDir);
+  const judge = await loadJudge(readConfig(process.env).reward);
   const progress = startProgress("score", options.json);
   try {
     const scored: { text: string; scores: Record<string, number> }[] = [];

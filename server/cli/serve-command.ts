@@ -12,7 +12,7 @@ Settings, as flags or from the environment (--port 3000 is PORT=3000):
   --kv-cache                fp32 or fp16: precision of cached keys and values [fp32]
   --device                  cpu, cuda or webgpu: where the model runs   [cpu]
   --adapter                 first adapter: a folder, a version or base  [what comes with the model]
-  --reward                  folder of the reward model                  [the embedded one]
+  --reward                  configuration file or classifier folder     [embedded]
   --threads                 threads of the engine
   --retrain-cron            train at these times, such as "0 4 * * *"
   --retrain-min-exchanges   train when so many new exchanges may be trained on

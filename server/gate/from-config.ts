@@ -21,9 +21,10 @@ export function gateFromConfig(
     ...parts,
     settings: {
       judge: config.gateJudge,
-      reward: config.rewardDir,
+      reward: config.reward ?? null,
       prompts: [shippedPrompts, ...(config.gatePrompts === undefined ? [] : [config.gatePrompts])],
       swaps: shippedSwaps,
+      language: config.gateLanguage,
       sampling: defaultSampling,
       systemPrompt: config.systemPrompt,
       limits: config.gateLimits,

@@ -68,9 +68,7 @@ export function createGate(options: GateOptions): Gate {
   async function prepare(request: GateRequest, jobFile: string, heldOutFile: string): Promise<void> {
     const { id, folder, candidate, parent, probe } = request;
     await mkdir(folder, { recursive: true });
-    const { store, rewardVersion } = options;
-    const { holdoutShare, limits, ...shared } = settings;
-    await writeHeldOut({ store, file: heldOutFile, share: holdoutShare, rewardVersion });
+    const { holdoutShare: _, limits, ...shared } = settings;
     const live = registry.live();
     // Only a step from what is live can be asked to be a small one.
     const isStep = parent === live.version;
@@ -106,7 +104,7 @@ export function createGate(options: GateOptions): Gate {
 
   return {
     async run(request, signal) {
-      const { id, folder } = request;
+      const { folder } = request;
       const [jobFile, heldOutFile, verdictFile] = [
         join(folder, "gate.json"),
         join(folder, "held-out.jsonl"),
@@ -118,25 +116,30 @@ export function createGate(options: GateOptions): Gate {
       }
       const earlier = await readVerdict(verdictFile);
       if (earlier !== null) return earlier;
-      const outcome = await runTrainer({
-        entry: options.gateEntry,
-        jobFile,
-        runId: id,
-        signal,
-        killAfterMs: options.killAfterMs,
-        onEvent: async () => undefined,
-      });
-      if (outcome.type === "failed") throw new GateFailedError(outcome.error.code, outcome.error.message);
-      signal.throwIfAborted();
-      if (outcome.type === "stopped") throw new Error("The gate was stopped from outside; it starts anew");
-      if (outcome.type === "crashed") throw new Error(`The gate ended without a verdict: ${outcome.message}`);
-      const verdict = await readVerdict(verdictFile);
-      if (verdict === null) throw new Error(`${verdictFile}: the gate said that it was done and left no verdict`);
+      const { store, rewardVersion } = options;
+      await writeHeldOut({ store, file: heldOutFile, share: settings.holdoutShare, rewardVersion });
       // What people wrote stays in the log alone, where it can be erased.
-      await rm(heldOutFile, { force: true });
-      return verdict;
+      return ask(request, signal).finally(() => rm(heldOutFile, { force: true }));
     },
   };
+
+  async function ask({ id, folder }: GateRequest, signal: AbortSignal): Promise<Verdict> {
+    const outcome = await runTrainer({
+      entry: options.gateEntry,
+      jobFile: join(folder, "gate.json"),
+      runId: id,
+      signal,
+      killAfterMs: options.killAfterMs,
+      onEvent: async () => undefined,
+    });
+    if (outcome.type === "failed") throw new GateFailedError(outcome.error.code, outcome.error.message);
+    signal.throwIfAborted();
+    if (outcome.type === "stopped") throw new Error("The gate was stopped from outside; it starts anew");
+    if (outcome.type === "crashed") throw new Error(`The gate ended without a verdict: ${outcome.message}`);
+    const verdict = await readVerdict(join(folder, "verdict.json"));
+    if (verdict === null) throw new Error(`${folder}: the gate said that it was done and left no verdict`);
+    return verdict;
+  }
 }
 
 /** Why the checks speak against a candidate, one sentence a check. */

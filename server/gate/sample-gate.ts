@@ -11,6 +11,7 @@ export const sampleGateSettings: GateSettings = {
   reward: path("models/toxicity-small"),
   prompts: [path("datasets/samples/prompts.jsonl")],
   swaps: null,
+  language: "en",
   sampling: { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1 },
   // A dozen prompts of random replies show no toxicity to be harmless.
   limits: { ...defaultGateLimits, fewestPrompts: 10, toxicityMargin: 1 },

@@ -2,7 +2,7 @@ import type { GateJob, GateLimits } from "../../trainer/contract.ts";
 
 /** What every gate of this server has in common. */
 export interface GateSettings
-  extends Pick<GateJob, "judge" | "reward" | "prompts" | "swaps" | "sampling" | "systemPrompt"> {
+  extends Pick<GateJob, "judge" | "reward" | "prompts" | "swaps" | "language" | "sampling" | "systemPrompt"> {
   limits: GateLimits;
   /** Length of a reply where nobody asks for one. */
   maxTokens: number;

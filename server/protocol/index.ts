@@ -58,7 +58,8 @@ export interface DoneEvent {
   finishReason: FinishReason;
   tokens: number;
   adapter: AdapterIdentity;
-  toxicity: ReplyToxicity;
+  /** Null when the reply could not be scored. */
+  toxicity: ReplyToxicity | null;
 }
 
 export interface FailedEvent {
@@ -145,8 +146,16 @@ export interface AdapterSummary extends AdapterIdentity {
   alpha: number;
   targetModules: string[];
   metrics: Record<string, number>;
+  /** Exchanges erased since that it, or an adapter it descends from, was trained on; null when none were. */
+  erasedData: ErasedData | null;
   /** Of the latest gate; null when there was none. */
   verdict: Verdict | null;
+}
+
+export interface ErasedData {
+  /** When data was last erased. */
+  at: string;
+  exchanges: number;
 }
 
 /** One question that the gate asked of a candidate. */
@@ -217,7 +226,11 @@ export interface Annotation {
   note: string | null;
   rewrite: string | null;
   createdAt: string;
+  /** What an operator decided about a judgement that looked suspicious; null while nobody has. */
+  review: JudgementReview | null;
 }
+
+export type JudgementReview = "accepted" | "excluded";
 
 export interface AnnotationRequest {
   label: AnnotationLabel;
@@ -266,4 +279,102 @@ export interface DeploymentRequest {
 /** Answer of POST /api/training/runs (202). */
 export interface TrainingRunAccepted {
   id: string;
+}
+
+/** GET /api/annotation/suspicions: judgements that look arranged and do not count until an operator accepts them. */
+export interface AnnotationSuspicion {
+  kind: "burst" | "copies";
+  reason: string;
+  annotators: string[];
+  /** Ids of the annotations set aside. */
+  annotations: number[];
+  from: string;
+  to: string;
+}
+
+/** Body of PUT /api/annotation/reviews. */
+export interface ReviewRequest {
+  annotations: number[];
+  review: JudgementReview;
+}
+
+/** Answer of POST and GET /api/rewards/re-score. */
+export interface RescoreStatus {
+  /** `idle`: nothing was ever asked for under this version. */
+  state: "idle" | "waiting" | "running" | "done" | "failed";
+  /** The reward version that history is brought to. */
+  version: string;
+  /** Complete exchanges scored under it, and all complete exchanges. */
+  scored: number;
+  total: number;
+  error: string | null;
+}
+
+/** Body of PUT /api/exchanges/:id/consent. */
+export interface ConsentRequest {
+  consent: boolean;
+}
+
+/** Answer of PUT /api/exchanges/:id/consent. */
+export interface ConsentChange {
+  exchangeId: string;
+  consent: boolean;
+  /** Adapters that were trained on the exchange before, by descent too. */
+  adapters: AdapterIdentity[];
+}
+
+/** One use of an exchange by a training run. */
+export interface ExchangeUse {
+  runId: string;
+  algorithm: TrainingRun["algorithm"];
+  state: RunState;
+  takenAt: string;
+  /** What the exchange was worth to the run. */
+  reward: number;
+  /** Optimizer steps that used it; null when the run did not write its steps down. */
+  steps: number[] | null;
+  result: AdapterIdentity | null;
+}
+
+/** GET /api/lineage/exchanges/:id */
+export interface ExchangeLineage {
+  exchangeId: string;
+  consent: boolean;
+  /** The adapter that wrote the reply. */
+  writtenBy: AdapterIdentity;
+  uses: ExchangeUse[];
+  /** Adapters trained on it: by a run of their own (`direct`), or because they descend from one that was. */
+  adapters: (AdapterIdentity & { state: AdapterState; direct: boolean })[];
+}
+
+/** GET /api/lineage/adapters/:version */
+export interface AdapterLineage {
+  adapter: AdapterSummary;
+  /** The run that made it; null for an imported one. */
+  run: TrainingRun | null;
+  /** What its run was given, most used first; at most the asked number of `exchangeCount`. */
+  exchanges: { exchangeId: string; reward: number; steps: number | null; consent: boolean }[];
+  exchangeCount: number;
+  /** Of those, how many have had their consent withdrawn since. */
+  withdrawn: number;
+  /** Nearest first. */
+  ancestors: AdapterIdentity[];
+  descendants: AdapterIdentity[];
+}
+
+/** Answer of DELETE /api/users/:id/data. */
+export interface ErasureReport {
+  conversations: number;
+  exchanges: number;
+  annotations: number;
+  /** Runs that had used something of it. */
+  runs: string[];
+  /** Runs that were under way with it, and what was started in their place. */
+  restarted: { cancelled: string; started: string }[];
+  /** Adapters trained on something of it, directly or by descent. */
+  adapters: AdapterIdentity[];
+  /** Whether the live adapter is one of them. */
+  live: boolean;
+  /** Whether copies in files are left to be removed at the server's next start. */
+  pending: boolean;
 }

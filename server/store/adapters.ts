@@ -20,6 +20,7 @@ function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
     alpha: row.alpha,
     targetModules: JSON.parse(row.target_modules),
     metrics: JSON.parse(row.metrics),
+    erasedData: row.erased_at === null ? null : { at: row.erased_at, exchanges: row.erased_exchanges },
     folder: row.folder,
     verdict: row.verdict === null ? null : JSON.parse(row.verdict),
   };
@@ -45,6 +46,8 @@ export function createAdapterRepository(db: Kysely<Database>) {
           target_modules: JSON.stringify(adapter.targetModules),
           metrics: JSON.stringify(adapter.metrics),
           created_at: adapter.createdAt,
+          erased_at: adapter.erasedData?.at ?? null,
+          erased_exchanges: adapter.erasedData?.exchanges ?? 0,
           verdict: adapter.verdict === null ? null : JSON.stringify(adapter.verdict),
         })
         .execute();

@@ -2,6 +2,7 @@ import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { Page } from "../protocol/index.ts";
 import type { StoredExchange } from "./exchange-mapping.ts";
 import type { ExchangeRepository } from "./exchanges.ts";
+import { slicesOf } from "./lineage.ts";
 import type { AnnotationTable, Database, ExchangeTable } from "./schema.ts";
 
 /** Every field narrows; all that are given must hold. */
@@ -24,10 +25,20 @@ export interface ExchangeFilter {
   text?: string;
 }
 
+/** What decides whether and when a run takes an exchange. */
+export interface TrainableExchange {
+  seq: number;
+  id: string;
+  adapterVersion: number;
+  rewardVersion: string | null;
+  /** Not used by the line yet, or judged since. */
+  fresh: boolean;
+}
+
 function conditions(filter: ExchangeFilter) {
   return (eb: ExpressionBuilder<Database, "exchanges">) => {
     const all = [];
-    if (filter.conversationId !== undefined) all.push(eb("conversation_id", "=", filter.conversationId));
+    if (filter.conversationId !== undefined) all.push(eb("exchanges.conversation_id", "=", filter.conversationId));
     if (filter.owner !== undefined) all.push(eb("owner", "=", filter.owner));
     if (filter.adapterVersion !== undefined) all.push(eb("adapter_version", "=", filter.adapterVersion));
     if (filter.status !== undefined) all.push(eb("status", "=", filter.status));
@@ -96,30 +107,82 @@ export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeR
       }
     },
 
-    /** Newest `limit` exchanges that may train (complete, with consent), oldest first. */
-    async trainable(limit: number): Promise<StoredExchange[]> {
+    /**
+     * Exchanges that may train (complete, with consent, ended by themselves), in the order in which a run takes them:
+     * first those that none of `usedBy` was given, or that somebody has judged since; within that the newest, a judgement
+     * making an exchange new again.
+     * @param usedBy the runs behind the adapter that training goes on from
+     */
+    async trainable(usedBy: readonly string[]): Promise<TrainableExchange[]> {
       const rows = await db
         .selectFrom("exchanges")
-        .selectAll()
+        .leftJoin(usesBy(db, usedBy).as("used"), "used.exchange_id", "exchanges.id")
+        .leftJoin(judgements(db).as("judged"), "judged.exchange_id", "exchanges.id")
+        .select(["exchanges.seq", "exchanges.id", "adapter_version", "reward_version"])
+        .select(sql<number>`used.at is null or coalesce(judged.at > used.at, 0)`.as("fresh"))
         .where(conditions(trainable))
         .where("finish_reason", "in", ["stop", "length"])
-        .orderBy("seq", "desc")
-        .limit(limit)
+        .orderBy("fresh", "desc")
+        .orderBy(sql`max(coalesce(exchanges.completed_at, ''), coalesce(judged.at, ''))`, "desc")
+        .orderBy("exchanges.seq", "desc")
         .execute();
-      return exchanges.withAnnotations(rows.reverse());
+      return rows.map(({ seq, id, adapter_version, reward_version, fresh }) => {
+        return { seq, id, adapterVersion: adapter_version, rewardVersion: reward_version, fresh: fresh === 1 };
+      });
     },
 
-    /** How many exchanges that may train were completed after this ISO date (all when null). */
-    async countTrainableSince(date: string | null): Promise<number> {
+    /** Versions of the adapters that wrote these exchanges, each once. */
+    async adapterVersionsOf(ids: readonly string[]): Promise<number[]> {
+      const versions = new Set<number>();
+      for (const slice of slicesOf(ids)) {
+        const query = db.selectFrom("exchanges").select("adapter_version").distinct().where("id", "in", slice);
+        for (const row of await query.execute()) versions.add(row.adapter_version);
+      }
+      return [...versions];
+    },
+
+    /**
+     * How many exchanges that may train were completed after this ISO date (all when null), or had been used by one of
+     * `usedBy` and were judged after it.
+     */
+    async countTrainableSince(date: string | null, usedBy: readonly string[] = []): Promise<number> {
       let query = db
         .selectFrom("exchanges")
+        .leftJoin(usesBy(db, usedBy).as("used"), "used.exchange_id", "exchanges.id")
+        .leftJoin(judgements(db).as("judged"), "judged.exchange_id", "exchanges.id")
         .select((eb) => eb.fn.countAll<number>().as("total"))
         .where(conditions(trainable))
         .where("finish_reason", "in", ["stop", "length"]);
-      if (date !== null) query = query.where("completed_at", ">", date);
+      if (date !== null) {
+        const reopened = sql<boolean>`(judged.at > ${date} and judged.at > used.at)`;
+        query = query.where((eb) => eb.or([eb("completed_at", ">", date), reopened]));
+      }
       return (await query.executeTakeFirstOrThrow()).total;
     },
   };
+}
+
+/** When each exchange was last given to one of these runs. Steps tell what a run really used, where they are known. */
+function usesBy(db: Kysely<Database>, runIds: readonly string[]) {
+  const stepsOfRun = sql`select 1 from step_exchanges s where s.run_id = run_exchanges.run_id`;
+  return db
+    .selectFrom("run_exchanges")
+    .select("exchange_id")
+    .select((eb) => eb.fn.max("taken_at").as("at"))
+    .where("run_id", "in", runIds.length === 0 ? [""] : runIds)
+    .where(
+      sql<boolean>`(not exists (${stepsOfRun}) or exists (${stepsOfRun} and s.exchange_id = run_exchanges.exchange_id))`,
+    )
+    .groupBy("exchange_id");
+}
+
+/** When each exchange was last judged. */
+function judgements(db: Kysely<Database>) {
+  return db
+    .selectFrom("annotations")
+    .select("exchange_id")
+    .select((eb) => eb.fn.max("created_at").as("at"))
+    .groupBy("exchange_id");
 }
 
 export type ExchangeQueries = ReturnType<typeof createExchangeQueries>;

@@ -26,8 +26,9 @@ export interface ExchangeOutcome {
   replyTokens: readonly number[];
   logProbs: readonly number[];
   finishReason: FinishReason;
-  toxicity: ReplyToxicity;
-  reward: ExchangeRecord["reward"];
+  /** Null, like the reward, for a reply that could not be scored: it is kept, but does not train. */
+  toxicity: ReplyToxicity | null;
+  reward: ExchangeRecord["reward"] | null;
 }
 
 /** A reply whose log-probs do not stand beside its tokens one to one; such a row would corrupt PPO's ratios. */
@@ -125,12 +126,12 @@ export function createExchangeRepository(db: Kysely<Database>) {
           reply_tokens: JSON.stringify(outcome.replyTokens),
           log_probs: JSON.stringify(outcome.logProbs),
           finish_reason: outcome.finishReason,
-          prompt_toxicity: outcome.toxicity.prompt,
-          reply_toxicity: outcome.toxicity.reply,
-          toxicity_attributes: JSON.stringify(outcome.toxicity.attributes),
-          reward_version: outcome.reward.version,
-          reward_total: outcome.reward.total,
-          reward_terms: JSON.stringify(outcome.reward.terms),
+          prompt_toxicity: outcome.toxicity?.prompt ?? null,
+          reply_toxicity: outcome.toxicity?.reply ?? null,
+          toxicity_attributes: outcome.toxicity && JSON.stringify(outcome.toxicity.attributes),
+          reward_version: outcome.reward?.version ?? null,
+          reward_total: outcome.reward?.total ?? null,
+          reward_terms: outcome.reward && JSON.stringify(outcome.reward.terms),
         })
         .where("id", "=", id)
         .execute();
@@ -208,6 +209,15 @@ export function createExchangeRepository(db: Kysely<Database>) {
         .where("owner", "=", owner)
         .executeTakeFirst();
       return numUpdatedRows > 0n;
+    },
+
+    /** Reversible. False when there is no such exchange. */
+    async setConsent(id: string, consent: boolean): Promise<boolean> {
+      const query = db
+        .updateTable("exchanges")
+        .set({ consent: consent ? 1 : 0 })
+        .where("id", "=", id);
+      return (await query.executeTakeFirst()).numUpdatedRows > 0n;
     },
 
     withAnnotations,

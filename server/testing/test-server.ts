@@ -24,10 +24,14 @@ function share(text: string): number {
   return words.length === 0 ? 0 : words.filter((word) => word === "bad").length / words.length;
 }
 
+/** A reply that `wordScorer` fails on. */
+export const unscorable = "unscorable";
+
 export const wordScorer: Scorer = {
   name: "words",
   version: "1",
   async judge({ messages, reply }) {
+    if (reply === unscorable) throw new Error("the reward model died");
     const toxicity = share(reply);
     return {
       toxicity: { prompt: share(messages.at(-1)?.content ?? ""), reply: toxicity, attributes: { TOXICITY: toxicity } },
@@ -65,7 +69,7 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
     store,
     engine,
     scorer: wordScorer,
-    rejudge: ({ reward }) => reward,
+    rejudge: (logged) => logged,
     sockets,
     metrics,
     log,

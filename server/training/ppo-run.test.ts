@@ -78,7 +78,8 @@ it("trains on what the engine sampled, and the engine then serves what was train
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: join(folder, "reward"),
+    rejudge: (logged) => logged,
     gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });
   try {

@@ -6,7 +6,11 @@ export interface RunFiles {
   folder: string;
   job: string;
   snapshot: string;
+  /** What fresh rollouts answer, where the request brought it along. */
+  prompts: string;
   metrics: string;
+  /** Which exchanges each optimizer step used; see steps.ts. */
+  steps: string;
   /** Where the trainer leaves its result. */
   adapter: string;
   /** Folder of its gate. */
@@ -19,7 +23,9 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     folder,
     job: join(folder, "job.json"),
     snapshot: join(folder, "snapshot.jsonl"),
+    prompts: join(folder, "prompts.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
+    steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),
     gate: join(folder, "gate"),
   };

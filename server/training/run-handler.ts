@@ -2,19 +2,23 @@
  * One training run from its snapshot to its verdict. Every step can be done again: a run whose server died is started
  * anew with the files it has left, and the trainer goes on from its checkpoint.
  */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import { explainFailures, type Gate, GateFailedError } from "../gate/run-gate.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
+import type { AdapterIdentity } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
-import { fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
+import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
 import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
+import { startingPoint } from "./starting-point.ts";
+import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
 
@@ -36,6 +40,8 @@ export interface RunHandlerOptions {
   trainerEntry: string;
   trainerThreads: number;
   rewardVersion: string;
+  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  rewardPath: string | undefined;
   rejudge: Rejudge;
   gate: Gate;
   /** Share of the conversations that never train. Default 0. */
@@ -53,25 +59,52 @@ class RunFailedError extends UnretryableJobError {
   }
 }
 
+/** Exchanges that the log must offer: none where a user's own prompts are answered, one where logged prompts are. */
+function fewestExchangesOf(request: StartRun): number {
+  if (request.algorithm !== "ppo" || request.rollouts.source === "log") return fewestExchanges;
+  return request.rollouts.prompts === undefined ? 1 : 0;
+}
+
 export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
+
+  /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
+  async function stalenessOf(
+    { maxStaleness = defaultMaxStaleness }: { maxStaleness?: number | undefined },
+    parent: AdapterIdentity | null,
+    only: ReadonlySet<string> | undefined,
+  ): Promise<number> {
+    if (only === undefined) return maxStaleness;
+    const versions = await store.exchangeQueries.adapterVersionsOf([...only]);
+    return Math.max(maxStaleness, ...versions.map((version) => Math.abs(version - (parent?.version ?? 0))));
+  }
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
-    const limit = request.maxExchanges;
-    const { holdoutShare } = options;
-    const snapshot = await writeSnapshot({ store, file: files.snapshot, limit, rejudge, rewardVersion, holdoutShare });
+    const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
+    const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
+    const snapshot = await writeSnapshot({
+      store,
+      runId: run.id,
+      file: files.snapshot,
+      limit: request.maxExchanges,
+      rejudge,
+      rewardVersion,
+      usedBy,
+      ...(only === undefined ? {} : { only }),
+      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
+      holdoutShare: options.holdoutShare,
+      now,
+    });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
-    if (snapshot.exchanges < fewestExchanges) {
+    if (snapshot.exchanges < fewestExchangesOf(request)) {
       const left = Object.entries(snapshot.excluded).map(([reason, count]) => `, ${count} left out as ${reason}`);
       throw new RunFailedError(
         "too_few_exchanges",
-        `Expected at least ${fewestExchanges} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
+        `Expected at least ${fewestExchangesOf(request)} complete exchanges with consent, found ${snapshot.exchanges}${left.join("")}`,
       );
     }
-    const { name, version, sha256 } = registry.live();
-    const parent = version === 0 ? null : { name, version, sha256 };
     const promised = run.version ?? (await registry.nextVersion());
     await progress.change(run.id, { parent, version: promised });
     const job: TrainingJob = {
@@ -80,16 +113,30 @@ export function createRunHandler(options: RunHandlerOptions) {
       model: options.modelFolder,
       quantization: options.quantization,
       cacheDir: options.cacheDir,
-      parentAdapter: parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${version}`) },
+      parentAdapter:
+        parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
+      snapshotSha256: snapshot.sha256,
+      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: request.settings,
+      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
+  }
+
+  /** Prompts that came with the request are frozen in the run's folder, as the snapshot is. */
+  async function rolloutsOf(request: StartRun, files: RunFiles): Promise<TrainingJob["rollouts"]> {
+    if (request.algorithm !== "ppo" || request.rollouts.source === "log") return undefined;
+    const { prompts, ...asked } = request.rollouts;
+    if (prompts !== undefined) {
+      await writeFile(files.prompts, prompts.map((prompt) => `${JSON.stringify(prompt)}\n`).join(""));
+    }
+    return { ...asked, prompts: prompts === undefined ? null : files.prompts, reward: options.rewardPath ?? null };
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
@@ -126,6 +173,7 @@ export function createRunHandler(options: RunHandlerOptions) {
     signal: AbortSignal,
   ): Promise<void> {
     await progress.change(run.id, { state: "gating" });
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     const { done, events } = trained;
     const weightFaults = findWeightFaults(done.adapterFolder);
     const { name, version, sha256 } = await registry.register({
@@ -173,6 +221,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   async function finish(run: StoredRun, state: "failed" | "cancelled", code: string, message: string): Promise<void> {
+    await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     await progress.change(run.id, { state, finishedAt: now().toISOString(), error: { code, message } });
   }
 
@@ -194,7 +243,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError || error instanceof GateFailedError) {
+      } else if (error instanceof RunFailedError || error instanceof RequestError || error instanceof GateFailedError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);

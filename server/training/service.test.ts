@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,7 +59,8 @@ async function startServer(trainerEntry: string): Promise<Server> {
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: join(folder, "reward"),
+    rejudge: (logged) => logged,
     gate: { run: () => Promise.reject(new Error("no adapter of these tests is sound enough to be asked")) },
     killAfterMs: 2000,
   });
@@ -175,11 +177,13 @@ describe("a training run", () => {
       model: join(folder, "model"),
       parentAdapter: null,
       snapshot: join(folder, "runs", id, "snapshot.jsonl"),
+      snapshotSha256: createHash("sha256").update(readFileSync(job.snapshot)).digest("hex"),
+      knownAdapters: [],
       outputDir: join(folder, "runs", id),
       version: 1,
       rewardVersion: "reward-1",
       threads: 1,
-      settings: { learningRate: 0.01 },
+      settings: { learningRate: 0.01, maxStaleness: 4 },
     });
     expect(await server.training.get(id)).toMatchObject({
       exchanges: 8,

@@ -7,6 +7,7 @@ import type { StoredRun } from "../store/runs.ts";
 import { startRunSchema } from "./requests.ts";
 import { createRunHandler, maxRunAttempts, type RunHandlerOptions } from "./run-handler.ts";
 import { createRunProgress, toTrainingRun } from "./run-progress.ts";
+import { startingPoint } from "./starting-point.ts";
 
 /** The live adapter's line of descent; runs of one line follow each other, since each starts from the one before. */
 const jobKind = "training:rejoinder";
@@ -21,7 +22,7 @@ export interface TrainingServiceOptions extends Omit<RunHandlerOptions, "progres
 export type NewRun = z.input<typeof startRunSchema> & { trigger: TrainingRun["trigger"] };
 
 export interface TrainingService {
-  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range */
+  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range, RequestError `nothing_erased` */
   start(run: NewRun): Promise<TrainingRun>;
   /** Newest first. */
   list(limit: number): Promise<TrainingRun[]>;
@@ -68,6 +69,8 @@ export async function createTrainingService(options: TrainingServiceOptions): Pr
   return {
     async start({ trigger, ...asked }) {
       const request = startRunSchema.parse(asked);
+      // A clean start that makes no sense is refused before anything is queued.
+      await startingPoint(store, options.registry.live(), request.from);
       const run: StoredRun = {
         id: randomUUID(),
         algorithm: request.algorithm,

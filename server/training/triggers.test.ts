@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange, type SampleExchange } from "./sample-log.ts";
+import { insertAdapter } from "./sample-run.ts";
 import type { NewRun } from "./service.ts";
 import { createTrainingTriggers, type TrainingTriggers } from "./triggers.ts";
 
@@ -56,7 +57,7 @@ async function complete(trigger: TrainingTriggers, sample: SampleExchange = {}):
   logged += 1;
   const completedAt = new Date();
   await logExchange(store, `e${logged}`, { ...sample, outcome: { completedAt, ...sample.outcome } });
-  trigger.exchangeCompleted();
+  trigger.logChanged();
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
@@ -73,6 +74,28 @@ it("starts a PPO run when enough new exchanges may train, and counts from there 
   await complete(trigger);
   expect(started).toHaveLength(1);
   await complete(trigger);
+  expect(started).toHaveLength(2);
+});
+
+it("counts an exchange again that was used and is judged after", async () => {
+  const trigger = open({ minExchanges: 2 });
+  await complete(trigger);
+  await complete(trigger);
+  expect(started).toHaveLength(1);
+  await insertAdapter(store, 1, { runId: "run-1", state: "live" });
+  const used = [`e${logged - 1}`, `e${logged}`];
+  await store.lineage.take(
+    "run-1",
+    used.map((id) => ({ id, reward: 0 })),
+    new Date().toISOString(),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const [index, id] of used.entries()) {
+    expect(started).toHaveLength(1);
+    await store.annotations.put(id, "ben", { label: "toxic", severity: index + 1 }, new Date());
+    trigger.logChanged();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   expect(started).toHaveLength(2);
 });
 

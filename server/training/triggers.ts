@@ -1,4 +1,5 @@
 import { Cron } from "croner";
+import { runsBehind } from "../lineage/ancestry.ts";
 import type { Store } from "../ports.ts";
 import type { TrainingService } from "./service.ts";
 
@@ -7,14 +8,14 @@ export interface TrainingTriggerOptions {
   training: Pick<TrainingService, "start">;
   /** RETRAIN_CRON, five or six fields, local time; undefined: no schedule. */
   cron: string | undefined;
-  /** RETRAIN_MIN_EXCHANGES: start when so many new exchanges may train; undefined or 0: never. */
+  /** RETRAIN_MIN_EXCHANGES: start when so many new or re-opened exchanges may train; undefined or 0: never. */
   minExchanges: number | undefined;
   onError?: (error: unknown) => void;
 }
 
 export interface TrainingTriggers {
-  /** Call after an exchange has been completed. Calls that come while one looks are one. */
-  exchangeCompleted(): void;
+  /** Call after an exchange has been completed or judged. Calls that come while one looks are one. */
+  logChanged(): void;
   /** When the schedule fires next; null without one. */
   nextScheduled(): Date | null;
   close(): void;
@@ -38,11 +39,14 @@ export function createTrainingTriggers(options: TrainingTriggerOptions): Trainin
   async function startWhenEnough(): Promise<void> {
     const [lastRun] = await store.runs.list(1);
     if (await unfinished()) return;
-    const fresh = await store.exchangeQueries.countTrainableSince(lastRun?.createdAt ?? null);
+    const adapters = await store.adapters.list();
+    const live = adapters.find(({ state }) => state === "live")?.version ?? 0;
+    const usedBy = runsBehind(adapters, live);
+    const fresh = await store.exchangeQueries.countTrainableSince(lastRun?.createdAt ?? null, usedBy);
     if (!closed && fresh >= minExchanges) await training.start({ algorithm: "ppo", trigger: "threshold" });
   }
 
-  function exchangeCompleted(): void {
+  function logChanged(): void {
     if (minExchanges <= 0 || looking || closed) return;
     looking = true;
     startWhenEnough()
@@ -61,10 +65,10 @@ export function createTrainingTriggers(options: TrainingTriggerOptions): Trainin
       throw new Error(`RETRAIN_CRON="${cron}" is not a cron expression: ${why}`, { cause });
     }
   }
-  exchangeCompleted();
+  logChanged();
 
   return {
-    exchangeCompleted,
+    logChanged,
     nextScheduled: () => schedule?.nextRun() ?? null,
     close() {
       closed = true;

@@ -13,13 +13,15 @@ import type { AdapterOnDisk, GateJob, GateVerdict } from "../contract.ts";
 import type { ScoredSequence } from "../lora-scorer.ts";
 import type { RunReporter } from "../run-reporter.ts";
 import { TrainerError } from "../trainer-error.ts";
-import { judgeMeasurements, type MeasuredPair, type Measurements, toxicityIsUndecided } from "./checks.ts";
+import { judgeMeasurements } from "./checks.ts";
 import { readSwaps, swapped } from "./identity-swaps.ts";
 import { type Likelihoods, openLikelihoods } from "./likelihoods.ts";
 import { openReplyMeasures, type ReplyMeasures } from "./measure-replies.ts";
+import type { MeasuredPair, Measurements } from "./measurements.ts";
 import { offPolicyEstimate } from "./off-policy.ts";
 import { type HeldOutExchange, type HeldOutPrompt, readHeldOut, readPrompts } from "./prompts.ts";
 import { type Answers, answer, type Question } from "./replies.ts";
+import { toxicityIsUndecided } from "./reply-checks.ts";
 import { summarize } from "./summary.ts";
 
 /** Replies to each prompt that are drawn at most until the bound on toxicity is tight enough to decide. */
@@ -178,6 +180,11 @@ async function measure(
   return { ...measured, first };
 }
 
+/** To the last bit, on every reply: what the reward cannot see, neither can such a judge. */
+function judgeIsReward(rounds: Measurements["rounds"]): boolean {
+  return rounds.flat().every(({ candidate }) => candidate.toxicity === candidate.rewardToxicity);
+}
+
 /** The verdict of an earlier start of the same job; null when there is none. */
 function earlierVerdict(path: string): GateVerdict | null {
   try {
@@ -208,7 +215,7 @@ export async function gate(
   const earlier = earlierVerdict(path);
   if (earlier !== null) return succeeded(earlier);
 
-  const measures = await openReplyMeasures(job.judge, job.reward);
+  const measures = await openReplyMeasures(job);
   const engine = await createEngine({
     modelDir: job.model,
     quantization: job.quantization,
@@ -243,7 +250,7 @@ export async function gate(
       checks,
       offPolicy: await offPolicy(tools, material, likelihoods),
     };
-    const verdict: GateVerdict = { ...facts, summary: summarize(facts, measures.judgeIsReward) };
+    const verdict: GateVerdict = { ...facts, summary: summarize(facts, judgeIsReward(measured.rounds)) };
     writeFileAtomically(path, Buffer.from(`${JSON.stringify(verdict, null, 2)}\n`));
     return succeeded(verdict);
   } catch (error) {

@@ -1,6 +1,7 @@
 /** A gate's job file, checked before any work begins. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { knownLanguages } from "../../reward/text/language.ts";
 import type { GateJob, GateLimits } from "../contract.ts";
 import { TrainerError } from "../trainer-error.ts";
 
@@ -39,7 +40,8 @@ const gateJobSchema: z.ZodType<GateJob> = z.object({
   swaps: z.string().min(1).nullable(),
   heldOut: z.string().min(1).nullable(),
   judge: z.string().min(1),
-  reward: z.string().min(1),
+  reward: z.string().min(1).nullable(),
+  language: z.string().refine((code) => knownLanguages.has(code), "expected a language that can be told apart"),
   systemPrompt: z.string().min(1).optional(),
   sampling: z.object({
     temperature: z.number().min(0).max(2),

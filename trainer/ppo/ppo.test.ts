@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Checkpoint, readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
+import { hashFile } from "../../engine/checkpoint/file-hash.ts";
 import { freshAdapter, type LoraAdapter } from "../../engine/lora/adapter.ts";
 import { readPeftAdapter } from "../../engine/lora/peft.ts";
 import type { TrainingEvent, TrainingJob } from "../contract.ts";
@@ -65,14 +66,16 @@ async function logReplies(file: string, adapter: LoraAdapter, version: number, s
 }
 
 function jobOf(changes: Partial<TrainingJob>): TrainingJob {
-  const outputDir = changes.outputDir ?? join(folder, "run");
+  const { outputDir = join(folder, "run"), snapshot = join(folder, "snapshot.jsonl"), parentAdapter = null } = changes;
   mkdirSync(outputDir, { recursive: true });
   return {
     runId: "run",
     algorithm: "ppo",
     model: checkpoint.folder,
-    parentAdapter: null,
-    snapshot: join(folder, "snapshot.jsonl"),
+    parentAdapter,
+    snapshot,
+    snapshotSha256: hashFile(snapshot),
+    knownAdapters: parentAdapter === null ? [] : [parentAdapter],
     outputDir,
     version: 1,
     rewardVersion: "share",
@@ -187,7 +190,7 @@ describe("PPO on logged exchanges", () => {
     await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256);
     const job = jobOf({ settings: { learningRate: 1e30, earlyStopKl: 1e30 } });
     await expect(run(job)).rejects.toMatchObject({ code: "non_finite" });
-    const kept = JSON.parse(readFileSync(join(folder, "run", "failed-minibatch.json"), "utf8"));
+    const kept = JSON.parse(readFileSync(join(folder, "run", "failed-batch.json"), "utf8"));
     expect(kept.rows).toHaveLength(8);
     expect(kept.rows[0].oldLogProbs).toHaveLength(8);
     expect(() => readFileSync(join(folder, "run", "adapter", "rejoinder.json"))).toThrow("ENOENT");

@@ -1,30 +1,30 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
+import { hashFile } from "../../engine/checkpoint/file-hash.ts";
 import { readPeftAdapter } from "../../engine/lora/peft.ts";
 import type { ExchangeRecord, TrainingEvent, TrainingJob } from "../contract.ts";
 import { sampleExchange, writeExchanges } from "../ppo/sample-log.ts";
 import { createRunReporter } from "../run-reporter.ts";
-import { writeSampleModel } from "../sample-model.ts";
+import { writeSampleChatModel } from "../sample-chat-model.ts";
 import { loggedSft } from "./logged-sft.ts";
-
-const shipped = join(import.meta.dirname, "..", "..", "models", "rejoinder-tiny");
 
 let folder: string;
 let job: TrainingJob;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "logged-sft-"));
-  writeSampleModel(folder, readArchitecture(shipped).vocabularySize);
-  for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(shipped, name), join(folder, name));
+  writeSampleChatModel(folder);
   job = {
     runId: "run",
     algorithm: "sft",
     model: folder,
     parentAdapter: null,
     snapshot: join(folder, "snapshot.jsonl"),
+    snapshotSha256: "",
+    knownAdapters: [],
     outputDir: folder,
     version: 4,
     rewardVersion: "sample",
@@ -45,6 +45,7 @@ function writeRewrites(count: number): void {
     job.snapshot,
     Array.from({ length: count }, (_, index) => sampleExchange(rewritten(index))),
   );
+  job.snapshotSha256 = hashFile(job.snapshot);
 }
 
 async function run(): Promise<TrainingEvent[]> {
