@@ -12,7 +12,9 @@ export class TrainerError extends Error {
     | "wrong_reward"
     | "reward_failed"
     | "non_finite"
-    | "cannot_save";
+    | "cannot_save"
+    | "wrong_adapter"
+    | "judge_failed";
   constructor(code: TrainerError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

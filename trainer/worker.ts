@@ -6,8 +6,9 @@
  * again with the same job it goes on.
  */
 import { mkdirSync } from "node:fs";
-import { availableParallelism, constants, getPriority, setPriority } from "node:os";
+import { availableParallelism } from "node:os";
 import type { TrainingEvent, TrainingJob } from "./contract.ts";
+import { lowerPriority } from "./low-priority.ts";
 import { ppo } from "./ppo/ppo.ts";
 import { readJob, runIdOf } from "./read-job.ts";
 import { createRunReporter } from "./run-reporter.ts";
@@ -24,9 +25,7 @@ function send(event: TrainingEvent): void {
 async function main(jobFile: string): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
-  // Chats come first. Who started us may have lowered it further, and going back up is forbidden.
-  const { PRIORITY_LOW } = constants.priority;
-  if (getPriority() < PRIORITY_LOW) setPriority(PRIORITY_LOW);
+  lowerPriority();
   let job: TrainingJob;
   try {
     job = readJob(jobFile);

@@ -276,6 +276,7 @@ it("cancels a run that is using the data and starts it again without", async () 
     rewardVersion: "reward-1",
     rewardPath: undefined,
     rejudge: (logged) => logged,
+    gate: { run: () => Promise.reject(new Error("no run of this test gets as far as the gate")) },
     killAfterMs: 2000,
   });
   const underWay = (id: string) =>

@@ -6,6 +6,7 @@ import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
+import { explainFailures, type Gate, GateFailedError } from "../gate/run-gate.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
 import type { AdapterIdentity } from "../protocol/index.ts";
@@ -45,6 +46,9 @@ export interface RunHandlerOptions {
   /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
   rewardPath: string | undefined;
   rejudge: Rejudge;
+  gate: Gate;
+  /** Share of the conversations that never train. Default 0. */
+  holdoutShare?: number;
   killAfterMs?: number;
   now: () => Date;
 }
@@ -106,6 +110,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       usedBy,
       ...(only === undefined ? {} : { only }),
       ...(staleness !== undefined && isLogged ? { staleness: { version: parent?.version ?? 0, most: staleness } } : {}),
+      holdoutShare: options.holdoutShare,
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
@@ -201,16 +206,32 @@ export function createRunHandler(options: RunHandlerOptions) {
       runId: run.id,
     });
     const result = { name, version, sha256 };
+    const probe = weightFaults.length > 0 ? null : await registry.measureProbe(version);
     const faults = findFaults({
       algorithm: job.algorithm,
       metrics: done.metrics,
       nonFinite: nonFiniteNames(events),
       weightFaults,
       quantization: job.quantization ?? "none",
-      probeDifference: weightFaults.length > 0 ? null : await registry.probe(version),
+      probeDifference: probe?.difference ?? null,
     });
     if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);
     signal.throwIfAborted();
+    // On its way already: an earlier start of this run got as far as that.
+    const { state } = await registry.find(version);
+    if (faults.length === 0 && (state === "candidate" || state === "rejected")) {
+      // What is broken is not worth asking; what is sound has to show what it says.
+      const asked = {
+        id: run.id,
+        folder: runFiles(options.runsFolder, run.id).gate,
+        candidate: result,
+        parent: job.parentAdapter?.version ?? 0,
+        probe,
+      };
+      const verdict = await options.gate.run(asked, signal);
+      await registry.setVerdict(version, verdict);
+      if (!verdict.passed) faults.push(explainFailures(verdict));
+    }
     const finishedAt = now().toISOString();
     if (faults.length > 0) {
       const message = faults.join("; ");
@@ -218,7 +239,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed its checks`);
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed the gate`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
@@ -245,7 +266,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError || error instanceof RequestError) {
+      } else if (error instanceof RunFailedError || error instanceof RequestError || error instanceof GateFailedError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);
