@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { linearFeatures } from "../linear/features.ts";
 import { roundToInt8, writeLinearFolder } from "../linear/write-folder.ts";
-import { loadLinearClassifier } from "./linear-classifier.ts";
 import { loadRewardModel } from "../load-reward-model.ts";
 import { trainLinear } from "../train/linear-training.ts";
 import { seededRandom } from "../train/random.ts";
+import { loadLinearClassifier } from "./linear-classifier.ts";
 
 const buckets = 4096;
 let folder: string;

@@ -24,6 +24,7 @@ interface PpoOptions extends PlaceOptions {
   promote: boolean;
   wait: boolean;
   maxExchanges?: number;
+  withoutErased: boolean;
 }
 
 /** `--set learningRate=1e-4`, repeatable. */
@@ -72,7 +73,10 @@ function requestOf(options: PpoOptions): PpoRequest {
   if (!options.fresh && (options.prompts !== undefined || Object.keys(given).length > 0)) {
     throw new CliError("--prompts, --rounds and how replies are sampled belong to --fresh");
   }
-  const from = startOf(options.from);
+  if (options.withoutErased && options.from !== undefined) {
+    throw new CliError("--without-erased says what to start from; leave out --from");
+  }
+  const from = options.withoutErased ? "clean" : startOf(options.from);
   const prompts = options.prompts === undefined ? undefined : readPromptFile(options.prompts);
   const request = startRunSchema.safeParse({
     algorithm: "ppo",
@@ -166,7 +170,12 @@ export function createTrainCommand(): Command {
     .option("--temperature <number>", "with --fresh: that replies are sampled at", Number)
     .option("--max-tokens <number>", "with --fresh: most tokens of a reply", parseCount)
     .option("--set <name=value>", "a setting of the run; may be given more than once", collectSetting, {})
-    .option("--max-exchanges <number>", "train on at most so many exchanges, the newest", parseCount)
+    .option(
+      "--max-exchanges <number>",
+      "train on at most so many exchanges, new and newly judged ones first",
+      parseCount,
+    )
+    .option("--without-erased", "from the newest ancestor that erased data did not touch, on what is left since", false)
     .option("--no-promote", "leave the result a candidate")
     .option("--no-wait", "return when the run is queued (on a running server)")
     .action(trainPpo);

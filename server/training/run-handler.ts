@@ -12,7 +12,7 @@ import type { AdapterIdentity } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
-import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
+import { jobInputs, type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
@@ -20,6 +20,7 @@ import { startingPoint } from "./starting-point.ts";
 import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
+import type { TrainerRunner } from "./trainer-runner.ts";
 
 /** A run is given up after so many starts that did not end in order. */
 export const maxRunAttempts = 3;
@@ -38,6 +39,8 @@ export interface RunHandlerOptions {
   cacheDir?: string;
   trainerEntry: string;
   trainerThreads: number;
+  /** Where trainer programs run. Default: on this machine. */
+  runner?: TrainerRunner;
   rewardVersion: string;
   /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
   rewardPath: string | undefined;
@@ -76,19 +79,23 @@ export function createRunHandler(options: RunHandlerOptions) {
   const { store, registry, artifacts, progress, now } = options;
 
   /** A clean start lies further back than PPO looks by default: far enough for what the runs since were given. */
-  async function reach(parent: AdapterIdentity | null, exchanges: ReadonlySet<string>) {
-    const versions = await store.exchangeQueries.adapterVersionsOf([...exchanges]);
-    const distances = versions.map((version) => Math.abs(version - (parent?.version ?? 0)));
-    return { maxStaleness: Math.max(defaultMaxStaleness, ...distances) };
+  async function stalenessOf(
+    { maxStaleness = defaultMaxStaleness }: { maxStaleness?: number | undefined },
+    parent: AdapterIdentity | null,
+    only: ReadonlySet<string> | undefined,
+  ): Promise<number> {
+    if (only === undefined) return maxStaleness;
+    const versions = await store.exchangeQueries.adapterVersionsOf([...only]);
+    return Math.max(maxStaleness, ...versions.map((version) => Math.abs(version - (parent?.version ?? 0))));
   }
 
   async function prepare(run: StoredRun, request: StartRun, files: RunFiles): Promise<TrainingJob> {
     await mkdir(files.folder, { recursive: true });
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
-    const settings: TrainingJob["settings"] = { ...request.settings };
-    if (only !== undefined && request.algorithm === "ppo") Object.assign(settings, await reach(parent, only));
-    const most = settings.maxStaleness ?? defaultMaxStaleness;
+    const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
+    // Who answered a prompt, and when, is nothing to whoever answers it anew.
+    const isLogged = request.algorithm === "ppo" && request.rollouts.source === "log";
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -98,10 +105,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      // Who answered a prompt, and when, is nothing to whoever answers it anew.
-      ...(request.algorithm === "ppo" && request.rollouts.source === "log"
-        ? { staleness: { version: parent?.version ?? 0, most } }
-        : {}),
+      ...(staleness !== undefined && isLogged ? { staleness: { version: parent?.version ?? 0, most: staleness } } : {}),
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
@@ -130,7 +134,10 @@ export function createRunHandler(options: RunHandlerOptions) {
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings,
+      settings:
+        only === undefined || staleness === undefined
+          ? request.settings
+          : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
@@ -147,7 +154,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
-  async function train(run: StoredRun, files: RunFiles, signal: AbortSignal) {
+  async function train(run: StoredRun, job: TrainingJob, files: RunFiles, signal: AbortSignal) {
     const earlier = await readTrainingEvents(files.metrics, run.id);
     for (const event of earlier) if (event.type !== "failed") await progress.record(event);
     const done = earlier.findLast((event) => event.type === "succeeded");
@@ -158,6 +165,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       entry: options.trainerEntry,
       jobFile: files.job,
       runId: run.id,
+      inputs: jobInputs(job),
+      runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
       onEvent: async (event) => {
@@ -209,9 +218,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote && registry.live().version !== version) {
-      await registry.promote(version, "trainer", `training run ${run.id} passed its checks`);
-    }
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed its checks`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
@@ -232,7 +239,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       }
       await progress.change(run.id, { state: "running", startedAt: run.startedAt ?? now().toISOString() });
       const job = (await readJob(files)) ?? (await prepare(run, request, files));
-      await decide(run, request, job, await train(run, files, signal), signal);
+      await decide(run, request, job, await train(run, job, files, signal), signal);
     } catch (error) {
       const reason: unknown = signal.reason;
       const message = error instanceof Error ? error.message : String(error);

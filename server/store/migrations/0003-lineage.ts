@@ -44,8 +44,9 @@ async function createErasures(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("erasure_tasks")
     .addColumn("id", "integer", (column) => column.primaryKey().autoIncrement())
-    .addColumn("run_id", "text", (column) => column.references("training_runs.id"))
     .addColumn("exchange_ids", "text", (column) => column.notNull())
+    .addColumn("uses", "text", (column) => column.notNull())
+    .addColumn("marked", "text", (column) => column.notNull())
     .addColumn("probes", "text", (column) => column.notNull())
     .addColumn("created_at", "text", (column) => column.notNull())
     .execute();
