@@ -4,16 +4,23 @@ import { deployInitialAdapter } from "../adapters/first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
-import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
+import { openQueue } from "../jobs/open-queue.ts";
+import type { FanOut } from "../ports.ts";
+import type { DeploymentStage } from "../protocol/index.ts";
+import { createRemoteRunner } from "../remote/remote-runner.ts";
 import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
 import { printNote, terminalFanOut } from "./output.ts";
 import type { PlaceOptions } from "./place.ts";
 
+const projectFolder = fileURLToPath(new URL("../..", import.meta.url));
+
 export interface Local {
   registry: AdapterRegistry;
   training: TrainingService;
+  /** What a stage gets when nothing is said, 0..1. */
+  shares: Record<DeploymentStage, number>;
   close(): Promise<void>;
 }
 
@@ -34,32 +41,53 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
-    const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
+    const registry = await createAdapterRegistry({
+      store,
+      artifacts,
+      engine,
+      fanOut: terminalFanOut,
+      admitTo: { stage: config.rollout.stage, share: config.rollout.shares[config.rollout.stage] },
+      onError,
+    });
     await deployInitialAdapter({
       store,
       registry,
       shippedFolder: join(modelDir, "adapters"),
       adapter: config.adapter,
     });
-    const queue = createSqliteJobQueue({ db: store.db, onError });
+    const { queue, redis, lineage } = await openQueue(config, store, onError);
     opened.push(() => queue.close());
+    const runner =
+      config.trainer === "here" || redis === null
+        ? undefined
+        : createRemoteRunner({
+            queue,
+            client: redis.client,
+            projectFolder,
+            modelFolder: modelDir,
+            modelSha256: engine.model.sha256,
+            cacheDir,
+            onNote: printNote,
+          });
     const training = await createTrainingService({
+      runner,
       store,
       registry,
       artifacts,
       queue,
+      lineage,
       fanOut: terminalFanOut,
       runsFolder: join(config.dataDir, "runs"),
       modelFolder: modelDir,
       quantization,
       cacheDir,
-      trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
+      trainerEntry: join(projectFolder, "trainer", "worker.ts"),
       trainerThreads: threads,
       rewardVersion: judge.scorer.version,
       rewardPath: config.reward,
       rejudge: judge.rejudge,
     });
-    return { registry, training, close };
+    return { registry, training, shares: config.rollout.shares, close };
   } catch (error) {
     await close();
     throw error;
