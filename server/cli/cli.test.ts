@@ -245,9 +245,7 @@ describe("data lineage, re-score and erase", () => {
     });
     expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/d1 +0\.250 +not recorded +yes/);
 
-    const scored = await rejoinderJson("data", "re-score", ...place);
-    expect(scored).toMatchObject({ state: "done", scored: 2, total: 2 });
-    expect(await rejoinderJson("data", "re-score", ...place)).toEqual(scored);
+    expect(await rejoinderJson("data", "re-score", ...place)).toMatchObject({ state: "done", scored: 2, total: 2 });
 
     expect(await rejoinder("data", "erase", "dora", ...place)).toMatchObject({
       code: 1,
@@ -263,7 +261,6 @@ describe("data lineage, re-score and erase", () => {
       code: 1,
       errors: "There is no exchange d1\n",
     });
-    expect((await rejoinder("data", "lineage", "a1", ...place)).output).toContain("No run has used it");
     expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/erased +1 exchanges/);
-  });
+  }, 120_000);
 });

@@ -7,7 +7,6 @@ import { loadJudge } from "../chat/load-judge.ts";
 import { gateFromConfig } from "../gate/from-config.ts";
 import { createGateService, type GateService } from "../gate/service.ts";
 import { openQueue } from "../jobs/open-queue.ts";
-import type { FanOut } from "../ports.ts";
 import type { DeploymentStage } from "../protocol/index.ts";
 import { createRemoteRunner } from "../remote/remote-runner.ts";
 import { startEngine } from "../start-engine.ts";
