@@ -19,7 +19,7 @@ if (!existsSync(reward)) console.warn(`SKIPPED: the embedded reward model is mis
 const until = { timeout: 120_000, interval: 50 };
 const exchanges = 24;
 /** So short that a killed worker loses its job within the test's time. */
-const lock = { JOB_LOCK_SECONDS: "2" };
+const lock = { JOB_LOCK_SECONDS: "3" };
 
 describe.runIf(canRun)("training on another machine", () => {
   let folder: string;
