@@ -43,6 +43,13 @@ async function rejoinderJson(...args: string[]) {
 }
 
 describe("the command line", () => {
+  it("does not start a worker without a queue to take jobs from, and says why without the password", async () => {
+    expect(await rejoinder("worker")).toMatchObject({ code: 1, errors: expect.stringMatching(/^REDIS_URL: expected/) });
+    const { code, output, errors } = await rejoinder("worker", "--redis-url", "redis://:secret@127.0.0.1:1");
+    expect({ code, output }).toEqual({ code: 1, output: "" });
+    expect(errors).toMatch(/^REDIS_URL: cannot use Redis at redis:\/\/127\.0\.0\.1:1: connect ECONNREFUSED.*\.\n$/);
+  });
+
   it("explains itself", async () => {
     const { code, output } = await rejoinder("--help");
     expect(code).toBe(0);
