@@ -5,7 +5,6 @@ import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registr
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
 import { openQueue } from "../jobs/open-queue.ts";
-import type { FanOut } from "../ports.ts";
 import type { DeploymentStage } from "../protocol/index.ts";
 import { createRemoteRunner } from "../remote/remote-runner.ts";
 import { startEngine } from "../start-engine.ts";

@@ -5,6 +5,7 @@
  * restart.
  */
 
+import { inSlices } from "../../engine/in-slices.ts";
 import { judgementContext } from "../../reward/annotations/judgement-term.ts";
 import { type LivePeriod, liveBefore, livePeriods } from "../adapters/deployment-history.ts";
 import { DeploymentRefusedError } from "../adapters/errors.ts";
@@ -184,7 +185,7 @@ export function createWatcher(options: WatcherOptions) {
     const flags = await store.rollout.flags(adapter.version, subject);
     if (find(flags) === null) return;
     // Only now, since all judgements have to be read to know which of them look arranged.
-    const { setAside } = judgementContext(await loadJudgements(store));
+    const { setAside } = await inSlices(judgementContext(await loadJudgements(store)));
     void found(subject, find(flags.filter(({ id }) => !setAside.has(id))));
   }
 
