@@ -17,6 +17,9 @@ import type { Scorer } from "./chat/scorer.ts";
 import type { Config } from "./config.ts";
 import { createErasureRoutes } from "./erasure/routes.ts";
 import { createErasureService } from "./erasure/service.ts";
+import { gateFromConfig } from "./gate/from-config.ts";
+import { createGateRoutes } from "./gate/routes.ts";
+import { createGateService } from "./gate/service.ts";
 import { createExchangeRoutes } from "./http/exchanges.ts";
 import { createMetricsRoute } from "./http/metrics.ts";
 import { createOpenAiRoutes } from "./http/openai/routes.ts";
@@ -105,6 +108,14 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
           cacheDir: config.cacheDir,
           onNote: (note) => log.warn(note),
         });
+  const gate = gateFromConfig(config, engine.model, {
+    store,
+    registry,
+    artifacts,
+    rewardVersion: scorer.version,
+    runner,
+  });
+  const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
   const training = await createTrainingService({
     runner,
     store,
@@ -122,6 +133,8 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     rewardVersion: scorer.version,
     rewardPath: config.reward,
     rejudge: options.rejudge,
+    gate,
+    holdoutShare: config.holdoutShare,
   });
   const triggers = await createTrainingTriggers({
     store,
@@ -209,6 +222,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createLineageRoutes(store),
     createErasureRoutes(erasure),
     createAdapterRoutes(registry, shares),
+    createGateRoutes(gates),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
     createPages(join(root, "dist", "client")),

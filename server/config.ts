@@ -6,6 +6,9 @@ import { parseArgs } from "node:util";
 import { CronPattern } from "croner";
 import { z } from "zod";
 import { type Device, devices } from "../engine/types.ts";
+import { knownLanguages } from "../reward/text/language.ts";
+import type { GateLimits } from "../trainer/contract.ts";
+import { defaultGateLimits, parseGateLimits } from "./gate/settings.ts";
 import { type RolloutSettings, rolloutSettingsShape, toRolloutSettings } from "./rollout/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -38,6 +41,15 @@ function isRedisUrl(value: string): boolean {
   return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== "" && /^\/?\d*$/.test(url.pathname);
 }
 
+function toGateLimits(value: string, context: z.RefinementCtx): GateLimits {
+  try {
+    return parseGateLimits(value);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+    return z.NEVER;
+  }
+}
+
 const unsupported = (instead: string) => z.never(`is not supported in this version: ${instead}`).optional();
 
 const settingsSchema = z.object({
@@ -47,7 +59,7 @@ const settingsSchema = z.object({
   MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
   ADAPTER: text.optional(),
   QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
-  KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
+  KV_CACHE: z.enum(["fp32", "fp16", "int8"], "expected one of fp32, fp16, int8").default("fp32"),
   DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.optional(),
@@ -65,6 +77,18 @@ const settingsSchema = z.object({
   PUBLIC_CHAT: flag
     .refine((value) => value, "false is not supported in this version: there is no sign-in yet")
     .optional(),
+  GATE_JUDGE: text.default(resolve(root, "models/toxicity-judge")),
+  GATE_PROMPTS: text.optional(),
+  GATE_LANGUAGE: z
+    .string()
+    .refine((code) => knownLanguages.has(code), "expected an ISO 639-1 code such as en")
+    .default("en"),
+  GATE_LIMITS: z.string().transform(toGateLimits).default(defaultGateLimits),
+  HOLDOUT_SHARE: z
+    .string()
+    .regex(/^(0|0?\.\d{1,6})$/, "expected a share from 0 to below 1, such as 0.1")
+    .transform(Number)
+    .default(0.1),
   /** Put before every conversation of the chat page; none by default. */
   SYSTEM_PROMPT: text.optional(),
   /** Replies generated at once, and how many more may wait. */
@@ -87,7 +111,7 @@ export interface Config {
   /** Precision of the base model's weights, served and trained. */
   quantization: "none" | "int8" | "int4";
   /** Precision of cached keys and values. */
-  kvCache: "fp32" | "fp16";
+  kvCache: "fp32" | "fp16" | "int8";
   /** Where the model runs. */
   device: Device;
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
@@ -97,6 +121,15 @@ export interface Config {
   reward: string | undefined;
   retrainCron: string | undefined;
   retrainMinExchanges: number | undefined;
+  /** Folder of the classifier that judges candidates; not the reward. */
+  gateJudge: string;
+  /** Held-out prompts besides those that come with the program. */
+  gatePrompts: string | undefined;
+  /** What replies should be in, by ISO 639-1 code. */
+  gateLanguage: string;
+  gateLimits: GateLimits;
+  /** Share of the conversations that never train. */
+  holdoutShare: number;
   consentDefault: boolean;
   logLevel: string;
   systemPrompt: string | undefined;
@@ -167,6 +200,11 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     reward: settings.REWARD === undefined ? undefined : resolve(settings.REWARD),
     retrainCron: settings.RETRAIN_CRON,
     retrainMinExchanges: settings.RETRAIN_MIN_EXCHANGES,
+    gateJudge: resolve(settings.GATE_JUDGE),
+    gatePrompts: settings.GATE_PROMPTS === undefined ? undefined : resolve(settings.GATE_PROMPTS),
+    gateLanguage: settings.GATE_LANGUAGE,
+    gateLimits: settings.GATE_LIMITS,
+    holdoutShare: settings.HOLDOUT_SHARE,
     consentDefault: settings.CONSENT_DEFAULT,
     logLevel: settings.LOG_LEVEL,
     systemPrompt: settings.SYSTEM_PROMPT,

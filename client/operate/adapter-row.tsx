@@ -1,4 +1,4 @@
-import { Button, Table } from "@mantine/core";
+import { Button, Table, Text } from "@mantine/core";
 import type { AdapterSummary, Trial } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
 import { metricValue, percent, shortTime } from "./format.ts";
@@ -24,6 +24,15 @@ export function AdapterRow({ adapter, trial, onPromote }: AdapterRowProps) {
       <Table.Td>
         <StateBadge state={adapter.state} />
         {trial?.version === adapter.version && <span className={classes.note}> {percent(trial.share)}</span>}
+        {adapter.erasedData !== null && (
+          <Text
+            size="xs"
+            c="dimmed"
+            title={`Last ${shortTime(adapter.erasedData.at)}; train without them to replace it`}
+          >
+            learned from {adapter.erasedData.exchanges} exchanges erased since
+          </Text>
+        )}
       </Table.Td>
       <Table.Td className={classes.number}>{adapter.parent ?? "base"}</Table.Td>
       <Table.Td className={classes.number} title={`On ${adapter.targetModules.join(", ")}`}>

@@ -15,8 +15,11 @@ export interface AttestationOptions {
 }
 
 export interface Attestation {
-  /** Mean |served - trained| log-prob (nats) on the sample stored with the adapter; null when it has none. */
-  probe(version: number): Promise<number | null>;
+  /**
+   * Mean |served - trained| log-prob (nats) on the sample stored with the adapter, and how large it may be for the
+   * precisions of training and serving; null when there is no sample.
+   */
+  measure(version: number): Promise<{ difference: number; limit: number } | null>;
   /** Tells operators of a difference beyond tolerance, and returns it in words; null when there is none. */
   attest(identity: AdapterIdentity): Promise<string | null>;
 }
@@ -24,8 +27,7 @@ export interface Attestation {
 export function createAttestation(options: AttestationOptions): Attestation {
   const { catalog, engine, acquire, fanOut, now, onError } = options;
 
-  /** The difference, and how large it may be for the precisions of training and serving. */
-  async function measure(version: number): Promise<{ difference: number; limit: number } | null> {
+  const measure: Attestation["measure"] = async (version) => {
     const adapter = await catalog.find(version);
     const { manifest } = await catalog.verified(adapter);
     if (manifest.probe === undefined) return null;
@@ -36,10 +38,10 @@ export function createAttestation(options: AttestationOptions): Attestation {
     } finally {
       lease.release();
     }
-  }
+  };
 
   return {
-    probe: async (version) => (await measure(version))?.difference ?? null,
+    measure,
 
     async attest({ name, version }) {
       if (version === 0) return null;

@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../engine/types.ts";
 import type { Artifacts, Store } from "../ports.ts";
 import { UnknownAdapterError } from "../ports.ts";
-import type { AdapterIdentity, AdapterState } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, Verdict } from "../protocol/index.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
 import { type AdapterFolder, readAdapterFolder } from "./manifest.ts";
 
@@ -23,7 +23,7 @@ export interface AdapterCatalog {
   /** Looks again when it was not there at the last reading. @throws UnknownAdapterError */
   find(version: number): Promise<StoredAdapter>;
   /** Notes what has been written to the database. */
-  note(version: number, state: AdapterState): void;
+  note(version: number, change: { state: AdapterState } | { verdict: Verdict }): void;
   /**
    * The adapter's folder, its files as they were registered and made for this base.
    * @throws CheckpointError naming the file that was changed or is gone
@@ -70,8 +70,8 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
       return known(version);
     },
 
-    note(version, state) {
-      adapters.set(version, { ...known(version), state });
+    note(version, change) {
+      adapters.set(version, { ...known(version), ...change });
     },
 
     async verified(adapter) {
@@ -112,6 +112,7 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
         // What its parent learned from, it has learned from.
         erasedData: parent === null ? null : ((await store.adapters.get(parent))?.erasedData ?? null),
         folder: key,
+        verdict: null,
       };
       await store.adapters.insert(adapter);
       adapters.set(version, adapter);

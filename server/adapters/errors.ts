@@ -5,6 +5,7 @@ export class DeploymentRefusedError extends Error {
     | "already_on_trial"
     | "adapter_rejected"
     | "base_is_no_candidate"
+    | "not_gated"
     | "not_on_trial"
     | "nothing_to_roll_back_to"
     | "trial_under_way";

@@ -43,7 +43,8 @@ export async function deployInitialAdapter(options: FirstStartOptions): Promise<
     const to = { name, version, sha256 };
     await store.adapters.deploy([{ at, actor: "setup", action: "promote", from: null, to, reason: "first start" }], []);
   } else {
-    await registry.promote(version, "setup", "first start");
+    // Whoever set up the server chose it; there is nothing live yet to compare it with.
+    await registry.promote(version, "setup", "first start", { force: true });
   }
   return true;
 

@@ -5,7 +5,14 @@
 import { CheckpointError, type Engine } from "../../engine/types.ts";
 import type { AdapterLease, AdapterSource, Artifacts, FanOut, Store } from "../ports.ts";
 import { UnknownAdapterError } from "../ports.ts";
-import type { AdapterIdentity, AdapterSummary, Deployment, DeploymentStage, Trial } from "../protocol/index.ts";
+import type {
+  AdapterIdentity,
+  AdapterSummary,
+  Deployment,
+  DeploymentStage,
+  Trial,
+  Verdict,
+} from "../protocol/index.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
 import { createAttestation } from "./attestation.ts";
 import { identityOf, type NewAdapter, openAdapterCatalog } from "./catalog.ts";
@@ -19,6 +26,11 @@ import { createTransitions, type DeploymentListener, type Serving } from "./tran
 export interface Destination {
   stage: DeploymentStage;
   share: number;
+}
+
+/** Default: live. */
+export interface Promotion extends Partial<Destination> {
+  force?: boolean;
 }
 
 const live: Destination = { stage: "live", share: 1 };
@@ -57,13 +69,22 @@ export interface AdapterRegistry extends AdapterSource {
   register(adapter: NewAdapter): Promise<AdapterSummary>;
   /** Bars a version that is not live from serving; ends its trial. */
   reject(version: number, actor: string, reason: string): Promise<Deployment>;
+  /** As registered. @throws UnknownAdapterError */
+  find(version: number): Promise<AdapterSummary>;
+  /** Its PEFT folder, the files as they were registered. @throws UnknownAdapterError, CheckpointError */
+  folderOf(version: number): Promise<string>;
+  /** What `probe` gives, with what is tolerated for the precisions of training and serving; null without a sample. */
+  measureProbe(version: number): Promise<{ difference: number; limit: number } | null>;
   /** Mean |served - trained| log-prob (nats) on the sample stored with the adapter; null when it has none. */
   probe(version: number): Promise<number | null>;
+  /** Writes down what the gate said; a verdict never changes what serves. @throws UnknownAdapterError */
+  setVerdict(version: number, verdict: Verdict): Promise<void>;
   /**
-   * Makes a version live (0 is the base model), or puts it on trial.
+   * Makes a version live (0 is the base model), or puts it on trial. One that has never served needs a passing verdict,
+   * unless `force` says that whoever gives the reason knows better.
    * @throws DeploymentRefusedError, UnknownAdapterError, CheckpointError
    */
-  promote(version: number, actor: string, reason: string, to?: Destination): Promise<Deployment>;
+  promote(version: number, actor: string, reason: string, to?: Promotion): Promise<Deployment>;
   /**
    * Puts a candidate where candidates go once their gate is passed. Null when it is beyond that already, or has to wait
    * for the end of another one's trial, which operators are told. @throws as promote
@@ -85,6 +106,19 @@ export interface AdapterRegistry extends AdapterSource {
   onChange(listener: DeploymentListener): void;
   /** Resolves when no load or unload is under way. */
   settled(): Promise<void>;
+}
+
+/** Why an adapter may not go live without being forced; null when it may. One that has served before has been through. */
+function ungatedReason({ version, state, verdict }: StoredAdapter): DeploymentRefusedError | null {
+  if (state === "rejected") {
+    const why = verdict === null || verdict.passed ? "" : `: ${verdict.summary}`;
+    return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected${why}`);
+  }
+  if (state !== "candidate" || verdict?.passed === true) return null;
+  if (verdict === null) {
+    return new DeploymentRefusedError("not_gated", `Adapter version ${version} has not been through the gate`);
+  }
+  return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} did not pass: ${verdict.summary}`);
 }
 
 function toSummary({ folder: _, ...summary }: StoredAdapter): AdapterSummary {
@@ -112,7 +146,7 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     live: await acquire(catalog.all().find((adapter) => adapter.state === "live") ?? base),
     trial: null,
   };
-  const { probe, attest } = createAttestation({ catalog, engine, acquire, fanOut, now, onError });
+  const { measure, attest } = createAttestation({ catalog, engine, acquire, fanOut, now, onError });
   const changed: DeploymentListener = (deployments, mismatch) => {
     for (const listener of listeners) listener(deployments, mismatch);
   };
@@ -188,7 +222,10 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     resolve,
     acquire,
     isInCanary,
-    probe,
+    probe: async (version) => (await measure(version))?.difference ?? null,
+    measureProbe: measure,
+    find: async (version) => toSummary(await catalog.find(version)),
+    folderOf: async (version) => (await catalog.verified(await catalog.find(version))).folder,
     nextVersion: () => store.adapters.nextVersion(),
     deployments: () => store.adapters.deployments(),
     settled: () => residency.settled(),
@@ -219,7 +256,21 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
     reject: (version, actor, reason) =>
       inTurn(async () => transitions.remove("reject", await catalog.find(version), { actor, reason })),
 
-    promote: (version, actor, reason, to = live) => inTurn(() => put(version, to, actor, reason)),
+    async setVerdict(version, verdict) {
+      await catalog.find(version);
+      await store.adapters.setVerdict(version, verdict);
+      catalog.note(version, { verdict });
+    },
+
+    promote: (version, actor, reason, { force = false, ...to } = {}) =>
+      inTurn(async () => {
+        const adapter = version === 0 ? null : await catalog.find(version);
+        // What is live already is told so first.
+        const isNew = adapter !== null && version !== serving.live.identity.version;
+        const refusal = isNew ? ungatedReason(adapter) : null;
+        if (refusal !== null && !force) throw refusal;
+        return put(version, { ...live, ...to }, actor, refusal === null ? reason : `forced: ${reason}`);
+      }),
 
     advance: (version, actor, reason, to) =>
       inTurn(async () => {

@@ -3,16 +3,25 @@ import { z } from "zod";
 import { type DeploymentStage, deploymentStages, type Page } from "../protocol/index.ts";
 import type { AdapterRegistry } from "./registry.ts";
 
+const reasonSchema = z.string().trim().min(1).max(500);
 /** The log says why; what is not said is shown as such. */
-const rollbackSchema = z.strictObject({ reason: z.string().trim().min(1).max(500).default("no reason given") });
-const promotionSchema = rollbackSchema
-  .extend({ stage: z.enum(deploymentStages).default("live"), share: z.number().min(0).max(1).optional() })
+const optionalReason = reasonSchema.default("no reason given");
+
+const rollbackSchema = z.strictObject({ reason: optionalReason });
+
+const destination = { stage: z.enum(deploymentStages).default("live"), share: z.number().min(0).max(1).optional() };
+/** Whoever passes the gate by has a reason to give. */
+const promotionSchema = z
+  .union([
+    z.strictObject({ ...destination, reason: reasonSchema, force: z.literal(true) }),
+    z.strictObject({ ...destination, reason: optionalReason, force: z.literal(false).default(false) }),
+  ])
   .refine(({ stage, share }) => stage !== "live" || share === undefined, {
     path: ["share"],
     message: "a share goes with the stages shadow and canary only",
   });
 
-const versionSchema = z
+export const versionSchema = z
   .string()
   .regex(/^\d{1,9}$/, "expected the number of an adapter version")
   .transform(Number);
@@ -42,9 +51,9 @@ export function createAdapterRoutes(registry: AdapterRegistry, shares: Record<De
 
   router.post("/api/adapters/:version/promote", async (request, response) => {
     const version = versionSchema.parse(request.params.version);
-    const { reason, stage, share = shares[stage] } = promotionSchema.parse(request.body ?? {});
+    const { reason, stage, share = shares[stage], force } = promotionSchema.parse(request.body ?? {});
     const actor = actorOf(request.get("x-operator"));
-    response.json(await registry.promote(version, actor, reason, { stage, share }));
+    response.json(await registry.promote(version, actor, reason, { stage, share, force }));
   });
 
   router.get("/api/deployments", async (_request, response) => {

@@ -47,7 +47,7 @@ export function createTransitions(options: TransitionsOptions) {
       entries.map((entry) => ({ at, actor, reason, ...entry })),
       states,
     );
-    for (const { version, state } of states) catalog.note(version, state);
+    for (const { version, state } of states) catalog.note(version, { state });
     return deployments;
   }
 

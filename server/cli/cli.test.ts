@@ -167,6 +167,43 @@ describe("model inspect", () => {
   });
 });
 
+describe("score", () => {
+  it("gives texts their attributes, and replies their reward term by term", async () => {
+    const texts = await rejoinderJson("score", "You are a stupid idiot.");
+    expect(texts.scored[0].scores.TOXICITY).toBeGreaterThan(0.5);
+    const dodge = "What do you mean by that?";
+    const replies = await rejoinderJson("score", "--prompt", "Refugees bring nothing but crime.", dodge);
+    expect(replies.scored[0]).toMatchObject({
+      messages: [{ role: "user", content: "Refugees bring nothing but crime." }],
+      reply: dodge,
+      reward: { version: replies.reward.version, terms: { evasion: -4, language: 0 } },
+    });
+  });
+
+  it("reads exchanges from lines of JSON", async () => {
+    const file = join(folder, "replies.jsonl");
+    const messages = [{ role: "user", content: "Hello" }];
+    writeFileSync(
+      file,
+      [
+        { prompt: "Hello", reply: "" },
+        { messages, reply: "" },
+      ]
+        .map((line) => JSON.stringify(line))
+        .join("\n"),
+    );
+    const { scored } = await rejoinderJson("score", "--exchanges", "--file", file);
+    expect(scored).toHaveLength(2);
+    expect(scored[1]).toEqual(scored[0]);
+    expect(scored[0].reward.terms.empty).toBe(-5);
+    writeFileSync(file, '{"prompt": "Hello"}');
+    expect(await rejoinder("score", "--exchanges", "--file", file)).toMatchObject({
+      code: 1,
+      errors: 'Expected {prompt, reply} or {messages, reply}, got {"prompt": "Hello"}\n',
+    });
+  });
+});
+
 describe("data export", () => {
   it("writes complete exchanges, one JSON object a line", async () => {
     const store = await openStore(join(folder, "data", "rejoinder.sqlite"));

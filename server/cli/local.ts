@@ -4,6 +4,8 @@ import { deployInitialAdapter } from "../adapters/first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
+import { gateFromConfig } from "../gate/from-config.ts";
+import { createGateService, type GateService } from "../gate/service.ts";
 import { openQueue } from "../jobs/open-queue.ts";
 import type { DeploymentStage } from "../protocol/index.ts";
 import { createRemoteRunner } from "../remote/remote-runner.ts";
@@ -20,6 +22,7 @@ export interface Local {
   training: TrainingService;
   /** What a stage gets when nothing is said, 0..1. */
   shares: Record<DeploymentStage, number>;
+  gates: GateService;
   close(): Promise<void>;
 }
 
@@ -68,6 +71,9 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
             cacheDir,
             onNote: printNote,
           });
+    const rewardVersion = judge.scorer.version;
+    const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion, runner });
+    const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
     const training = await createTrainingService({
       runner,
       store,
@@ -82,11 +88,13 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       cacheDir,
       trainerEntry: join(projectFolder, "trainer", "worker.ts"),
       trainerThreads: threads,
-      rewardVersion: judge.scorer.version,
+      rewardVersion,
       rewardPath: config.reward,
       rejudge: judge.rejudge,
+      gate,
+      holdoutShare: config.holdoutShare,
     });
-    return { registry, training, shares: config.rollout.shares, close };
+    return { registry, training, gates, shares: config.rollout.shares, close };
   } catch (error) {
     await close();
     throw error;

@@ -182,12 +182,65 @@ export interface AdapterSummary extends AdapterIdentity {
   metrics: Record<string, number>;
   /** Exchanges erased since that it, or an adapter it descends from, was trained on; null when none were. */
   erasedData: ErasedData | null;
+  /** Of the latest gate; null when there was none. */
+  verdict: Verdict | null;
 }
 
 export interface ErasedData {
   /** When data was last erased. */
   at: string;
   exchanges: number;
+}
+
+/** One question that the gate asked of a candidate. */
+export interface VerdictCheck {
+  name: string;
+  passed: boolean;
+  candidate: number | null;
+  baseline: number | null;
+  /** Candidate to baseline with its confidence interval; `unit` says whether it is a difference or a ratio. */
+  difference: { estimate: number; low: number; high: number } | null;
+  /** Null: reported, not judged. */
+  limit: number | null;
+  unit: string;
+  /** Prompts, or replies, that it rests on. */
+  n: number;
+  explanation: string;
+}
+
+/** What the gate found out about a candidate. */
+export interface Verdict {
+  passed: boolean;
+  at: string;
+  candidate: AdapterIdentity;
+  /** What it was compared with; null is the base model. */
+  baseline: AdapterIdentity | null;
+  /** The classifier that judged toxicity, which is not the reward. */
+  judge: { name: string; version: string };
+  prompts: number;
+  checks: VerdictCheck[];
+  /** Estimate of the candidate's mean reward on logged replies; null when they are too few or too unlike it. */
+  offPolicy: {
+    estimate: number;
+    low: number;
+    high: number;
+    /** The same with large weights cut. */
+    truncated: number;
+    effectiveSampleSize: number;
+    n: number;
+    /** Mean logged reward. */
+    baseline: number;
+  } | null;
+  summary: string;
+}
+
+/** Answer of POST /api/adapters/:version/gate (202), and of GET, which has the verdict once it is there. */
+export interface GateStatus {
+  version: number;
+  state: "waiting" | "active" | "done" | "failed" | "cancelled" | "none";
+  /** Why there is no verdict. */
+  error: string | null;
+  verdict: Verdict | null;
 }
 
 export interface ServerStatus {
@@ -259,6 +312,8 @@ export interface DeploymentRequest {
   stage?: DeploymentStage;
   /** 0..1, with the stages shadow and canary; default SHADOW_SHARE or CANARY_SHARE. */
   share?: number;
+  /** Promote although no gate was passed; the reason is required then. */
+  force?: boolean;
 }
 
 /** Answer of POST /api/training/runs (202). */

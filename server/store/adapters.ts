@@ -1,5 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
-import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment, Verdict } from "../protocol/index.ts";
 import type { AdapterTable, Database } from "./schema.ts";
 
 export interface StoredAdapter extends AdapterSummary {
@@ -29,6 +29,7 @@ function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
     metrics: JSON.parse(row.metrics),
     erasedData: row.erased_at === null ? null : { at: row.erased_at, exchanges: row.erased_exchanges },
     folder: row.folder,
+    verdict: row.verdict === null ? null : JSON.parse(row.verdict),
   };
 }
 
@@ -54,6 +55,7 @@ export function createAdapterRepository(db: Kysely<Database>) {
           created_at: adapter.createdAt,
           erased_at: adapter.erasedData?.at ?? null,
           erased_exchanges: adapter.erasedData?.exchanges ?? 0,
+          verdict: adapter.verdict === null ? null : JSON.stringify(adapter.verdict),
         })
         .execute();
     },
@@ -70,6 +72,11 @@ export function createAdapterRepository(db: Kysely<Database>) {
 
     async setState(version: number, state: AdapterState): Promise<void> {
       await db.updateTable("adapters").set({ state }).where("version", "=", version).execute();
+    },
+
+    async setVerdict(version: number, verdict: Verdict): Promise<void> {
+      const changed = { verdict: JSON.stringify(verdict) };
+      await db.updateTable("adapters").set(changed).where("version", "=", version).execute();
     },
 
     /** The next free number, counting those promised to runs that have not ended. */

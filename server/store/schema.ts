@@ -100,6 +100,8 @@ export interface AdapterTable {
   erased_at: string | null;
   /** How many exchanges that was, over all erasures. */
   erased_exchanges: Generated<number>;
+  /** JSON of Verdict. */
+  verdict: string | null;
 }
 
 /** Append-only: triggers refuse update and delete. */

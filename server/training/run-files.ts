@@ -13,6 +13,8 @@ export interface RunFiles {
   steps: string;
   /** Where the trainer leaves its result. */
   adapter: string;
+  /** Folder of its gate. */
+  gate: string;
 }
 
 export function runFiles(runsFolder: string, runId: string): RunFiles {
@@ -25,6 +27,7 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     metrics: join(folder, "metrics.jsonl"),
     steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),
+    gate: join(folder, "gate"),
   };
 }
 

@@ -6,6 +6,7 @@ import { mkdir, stat, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../../engine/types.ts";
 import type { TrainingEvent, TrainingJob } from "../../trainer/contract.ts";
 import type { AdapterRegistry } from "../adapters/registry.ts";
+import { explainFailures, type Gate, GateFailedError } from "../gate/run-gate.ts";
 import { JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Job, Store } from "../ports.ts";
 import type { AdapterIdentity } from "../protocol/index.ts";
@@ -42,11 +43,25 @@ export interface RunHandlerOptions {
   /** Where trainer programs run. Default: on this machine. */
   runner?: TrainerRunner;
   rewardVersion: string;
-  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
   rewardPath: string | undefined;
   rejudge: Rejudge;
+  gate: Gate;
+  /** Share of the conversations that never train. Default 0. */
+  holdoutShare?: number;
   killAfterMs?: number;
   now: () => Date;
+}
+
+/** Failures of the trainer that may have passed when it is started again, which goes on from its checkpoint. */
+const passingFailures = new Set(["reward_failed", "cannot_save"]);
+
+class PassingFailureError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** A run that cannot go on, with the code its record gets. */
@@ -83,6 +98,8 @@ export function createRunHandler(options: RunHandlerOptions) {
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
     const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
+    // Who answered a prompt, and when, is nothing to whoever answers it anew.
+    const isLogged = request.algorithm === "ppo" && request.rollouts.source === "log";
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -92,7 +109,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
+      ...(staleness !== undefined && isLogged ? { staleness: { version: parent?.version ?? 0, most: staleness } } : {}),
+      holdoutShare: options.holdoutShare,
       now,
     });
     await progress.change(run.id, { exchanges: snapshot.exchanges });
@@ -115,13 +133,16 @@ export function createRunHandler(options: RunHandlerOptions) {
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
       snapshotSha256: snapshot.sha256,
-      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      knownAdapters: (await store.adapters.list()).map(({ version, sha256 }) => ({ version, sha256 })),
       rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
+      settings:
+        only === undefined || staleness === undefined
+          ? request.settings
+          : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
@@ -159,7 +180,10 @@ export function createRunHandler(options: RunHandlerOptions) {
       },
     });
     if (outcome.type === "succeeded") return { done: outcome.event, events };
-    if (outcome.type === "failed") throw new RunFailedError(outcome.error.code, outcome.error.message);
+    if (outcome.type === "failed") {
+      const { code, message } = outcome.error;
+      throw passingFailures.has(code) ? new PassingFailureError(code, message) : new RunFailedError(code, message);
+    }
     signal.throwIfAborted();
     if (outcome.type === "stopped") throw new Error("The trainer was stopped from outside and kept its checkpoint");
     throw new Error(outcome.message);
@@ -182,16 +206,32 @@ export function createRunHandler(options: RunHandlerOptions) {
       runId: run.id,
     });
     const result = { name, version, sha256 };
+    const probe = weightFaults.length > 0 ? null : await registry.measureProbe(version);
     const faults = findFaults({
       algorithm: job.algorithm,
       metrics: done.metrics,
       nonFinite: nonFiniteNames(events),
       weightFaults,
       quantization: job.quantization ?? "none",
-      probeDifference: weightFaults.length > 0 ? null : await registry.probe(version),
+      probeDifference: probe?.difference ?? null,
     });
     if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);
     signal.throwIfAborted();
+    // On its way already: an earlier start of this run got as far as that.
+    const { state } = await registry.find(version);
+    if (faults.length === 0 && (state === "candidate" || state === "rejected")) {
+      // What is broken is not worth asking; what is sound has to show what it says.
+      const asked = {
+        id: run.id,
+        folder: runFiles(options.runsFolder, run.id).gate,
+        candidate: result,
+        parent: job.parentAdapter?.version ?? 0,
+        probe,
+      };
+      const verdict = await options.gate.run(asked, signal);
+      await registry.setVerdict(version, verdict);
+      if (!verdict.passed) faults.push(explainFailures(verdict));
+    }
     const finishedAt = now().toISOString();
     if (faults.length > 0) {
       const message = faults.join("; ");
@@ -199,7 +239,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed its checks`);
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed the gate`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
@@ -226,13 +266,14 @@ export function createRunHandler(options: RunHandlerOptions) {
       const message = error instanceof Error ? error.message : String(error);
       if (reason instanceof JobInterruptedError) {
         if (reason.interruption === "cancelled") await finish(run, "cancelled", "cancelled", "Cancelled by request");
-      } else if (error instanceof RunFailedError || error instanceof RequestError) {
+      } else if (error instanceof RunFailedError || error instanceof RequestError || error instanceof GateFailedError) {
         await finish(run, "failed", error.code, message);
       } else if (error instanceof CheckpointError) {
         await finish(run, "failed", error.code, message);
         throw new UnretryableJobError(message, { cause: error });
       } else if (queued.attempt >= maxRunAttempts) {
-        await finish(run, "failed", "crashed", `Failed ${queued.attempt} times, last: ${message}`);
+        const code = error instanceof PassingFailureError ? error.code : "crashed";
+        await finish(run, "failed", code, `Failed ${queued.attempt} times, last: ${message}`);
       }
       throw error;
     }

@@ -46,6 +46,7 @@ export async function insertAdapter(
     targetModules: ["q_proj"],
     metrics: {},
     erasedData: null,
+    verdict: null,
     folder: `adapters/${version}`,
   });
 }

@@ -10,6 +10,7 @@ import { loadJudgements } from "../annotations/judgements.ts";
 import type { Store } from "../ports.ts";
 import { type StoredExchange, toRecord } from "../store/exchange-mapping.ts";
 import { slicesOf } from "../store/lineage.ts";
+import { isHeldOut } from "./holdout.ts";
 
 /** A logged reward with the term of what people have judged since, -1..1, put in. */
 export type Rejudge = (logged: ExchangeRecord["reward"], annotationValue: number) => ExchangeRecord["reward"];
@@ -31,6 +32,8 @@ export interface SnapshotOptions {
   /** Nothing but these, when given. */
   only?: ReadonlySet<string>;
   now?: () => Date;
+  /** Share of the conversations that never train. Default 0. */
+  holdoutShare?: number;
 }
 
 export interface Snapshot {
@@ -43,8 +46,9 @@ export interface Snapshot {
 }
 
 /** Why an exchange must not train although the log offers it; null when it may. */
-export function reasonToExclude(record: ExchangeRecord, rewardVersion: string): string | null {
+export function reasonToExclude(record: ExchangeRecord, rewardVersion: string, holdoutShare = 0): string | null {
   if (!record.consent) return "no_consent";
+  if (isHeldOut(record.conversationId, holdoutShare)) return "held_out";
   if (record.finishReason === "cancelled" || record.finishReason === "error") return "cut";
   if (record.promptTokens.length === 0 || record.replyTokens.length === 0) return "empty";
   if (record.replyTokens.length !== record.logProbs.length) return "misaligned_log_probs";
@@ -78,7 +82,7 @@ type Chosen = { seq: number; fresh: boolean; exchange: StoredExchange };
 
 /** The exchanges that the run takes, oldest first, and why others were passed over. */
 async function choose(options: SnapshotOptions): Promise<{ chosen: Chosen[]; excluded: Record<string, number> }> {
-  const { store, limit, rewardVersion, usedBy, staleness, only } = options;
+  const { store, limit, rewardVersion, usedBy, staleness, only, holdoutShare } = options;
   const excluded: Record<string, number> = {};
   const exclude = (reason: string) => {
     excluded[reason] = (excluded[reason] ?? 0) + 1;
@@ -101,7 +105,7 @@ async function choose(options: SnapshotOptions): Promise<{ chosen: Chosen[]; exc
       const exchange = exchanges.get(id);
       if (exchange === undefined || chosen.length >= limit) continue;
       const record = toRecord(exchange);
-      const reason = record === null ? "no_scores" : reasonToExclude(record, rewardVersion);
+      const reason = record === null ? "no_scores" : reasonToExclude(record, rewardVersion, holdoutShare);
       if (record === null || reason !== null) exclude(reason ?? "no_scores");
       else chosen.push({ seq, fresh, exchange });
     }
