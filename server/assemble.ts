@@ -184,7 +184,10 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     fanOut,
     runsFolder,
     training,
-    forgetReplies: (owner) => replies.forget(owner),
+    forgetReplies(owner) {
+      rollout.forget(owner);
+      return replies.forget(owner);
+    },
   });
   await erasure.resume();
   const { consentDefault, maxMessageChars } = config;

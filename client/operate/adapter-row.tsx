@@ -4,6 +4,7 @@ import { AdapterName } from "../shell/adapter-name.tsx";
 import { metricValue, percent, shortTime } from "./format.ts";
 import classes from "./operate.module.css";
 import { StateBadge } from "./state-badge.tsx";
+import { VerdictButton } from "./verdict-button.tsx";
 
 const metricsShown = 4;
 
@@ -34,6 +35,9 @@ export function AdapterRow({ adapter, trial, onPromote }: AdapterRowProps) {
           </Text>
         )}
       </Table.Td>
+      <Table.Td>
+        <VerdictButton verdict={adapter.verdict} />
+      </Table.Td>
       <Table.Td className={classes.number}>{adapter.parent ?? "base"}</Table.Td>
       <Table.Td className={classes.number} title={`On ${adapter.targetModules.join(", ")}`}>
         rank {adapter.rank}, alpha {adapter.alpha}
@@ -44,7 +48,7 @@ export function AdapterRow({ adapter, trial, onPromote }: AdapterRowProps) {
       </Table.Td>
       <Table.Td>{shortTime(adapter.createdAt)}</Table.Td>
       <Table.Td ta="right">
-        {adapter.state !== "live" && (
+        {adapter.state !== "live" && adapter.state !== "rejected" && (
           <Button size="compact-sm" variant="default" onClick={onPromote}>
             Promote
           </Button>

@@ -7,7 +7,7 @@ export interface AdapterTableProps {
   /** Newest first. */
   adapters: readonly AdapterSummary[];
   trial: Trial | null;
-  onPromote: (version: number) => void;
+  onPromote: (adapter: AdapterSummary) => void;
 }
 
 export function AdapterTable({ adapters, trial, onPromote }: AdapterTableProps) {
@@ -18,6 +18,7 @@ export function AdapterTable({ adapters, trial, onPromote }: AdapterTableProps) 
           <Table.Tr>
             <Table.Th>Version</Table.Th>
             <Table.Th>State</Table.Th>
+            <Table.Th>Gate</Table.Th>
             <Table.Th>Parent</Table.Th>
             <Table.Th>LoRA</Table.Th>
             <Table.Th>Metrics</Table.Th>
@@ -29,12 +30,7 @@ export function AdapterTable({ adapters, trial, onPromote }: AdapterTableProps) 
         </Table.Thead>
         <Table.Tbody>
           {adapters.map((adapter) => (
-            <AdapterRow
-              key={adapter.version}
-              adapter={adapter}
-              trial={trial}
-              onPromote={() => onPromote(adapter.version)}
-            />
+            <AdapterRow key={adapter.version} adapter={adapter} trial={trial} onPromote={() => onPromote(adapter)} />
           ))}
         </Table.Tbody>
       </Table>

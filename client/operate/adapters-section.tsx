@@ -20,7 +20,7 @@ import { Section } from "./section.tsx";
 import { TrialPanel } from "./trial-panel.tsx";
 
 /** A version to promote, or the way back. */
-type Change = { action: "promote"; version: number; to: Destination } | { action: "rollback" };
+type Change = { action: "promote"; version: number; isUngated: boolean; to: Destination } | { action: "rollback" };
 
 function consequenceOf(change: Change, liveVersion: number | undefined, trial: Trial | null): string {
   if (change.action === "rollback") {
@@ -84,7 +84,10 @@ export function AdaptersSection() {
         <AdapterTable
           adapters={items}
           trial={trial}
-          onPromote={(version) => ask({ action: "promote", version, to: { stage: "live", share: 1 } })}
+          onPromote={({ version, state, verdict }) => {
+            const isUngated = state === "candidate" && verdict?.passed !== true;
+            ask({ action: "promote", version, isUngated, to: { stage: "live", share: 1, force: false } });
+          }}
         />
       )}
       {asked && (
@@ -98,7 +101,11 @@ export function AdaptersSection() {
           onCancel={() => setAsked(null)}
         >
           {asked.action === "promote" && (
-            <DestinationChoice value={asked.to} onChange={(to) => setAsked({ ...asked, to })} />
+            <DestinationChoice
+              value={asked.to}
+              isUngated={asked.isUngated}
+              onChange={(to) => setAsked({ ...asked, to })}
+            />
           )}
         </DeploymentDialog>
       )}

@@ -1,17 +1,19 @@
 /** Where a version is to go, and with what share of the traffic. */
-import { Input, NumberInput, SegmentedControl } from "@mantine/core";
+import { Input, NumberInput, SegmentedControl, Switch } from "@mantine/core";
 import { type DeploymentStage, deploymentStages } from "../../server/protocol/index.ts";
 import type { Destination } from "./operate-api.ts";
 
 export interface DestinationChoiceProps {
   value: Destination;
+  /** It has not passed the gate. */
+  isUngated: boolean;
   onChange: (value: Destination) => void;
 }
 
 /** What the server does when nothing is said. */
 const usualShares: Record<DeploymentStage, number> = { shadow: 0.25, canary: 0.1, live: 1 };
 
-export function DestinationChoice({ value, onChange }: DestinationChoiceProps) {
+export function DestinationChoice({ value, isUngated, onChange }: DestinationChoiceProps) {
   return (
     <>
       <Input.Wrapper label="Stage" mb="sm">
@@ -20,7 +22,7 @@ export function DestinationChoice({ value, onChange }: DestinationChoiceProps) {
           aria-label="Stage"
           data={[...deploymentStages]}
           value={value.stage}
-          onChange={(stage) => onChange({ stage, share: usualShares[stage] })}
+          onChange={(stage) => onChange({ ...value, stage, share: usualShares[stage] })}
         />
       </Input.Wrapper>
       {value.stage !== "live" && (
@@ -32,6 +34,14 @@ export function DestinationChoice({ value, onChange }: DestinationChoiceProps) {
           clampBehavior="strict"
           value={value.share * 100}
           onChange={(percentage) => onChange({ ...value, share: Number(percentage) / 100 })}
+        />
+      )}
+      {isUngated && (
+        <Switch
+          mb="sm"
+          label="Although it has not passed the gate"
+          checked={value.force}
+          onChange={(event) => onChange({ ...value, force: event.currentTarget.checked })}
         />
       )}
     </>

@@ -33,6 +33,8 @@ export interface DeploymentNote extends DeploymentRequest {
 export interface Destination {
   stage: DeploymentStage;
   share: number;
+  /** Although it has not passed the gate. */
+  force: boolean;
 }
 
 const headersOf = (operator: string) => ({ "x-operator": headerText(operator) });
@@ -48,12 +50,12 @@ export const startPpoRun = (): Promise<TrainingRunAccepted> => post("/api/traini
 export const cancelRun = (id: string): Promise<unknown> => post(`/api/training/runs/${encodeURIComponent(id)}/cancel`);
 export const promoteAdapter = (
   version: number,
-  { stage, share }: Destination,
+  { stage, share, force }: Destination,
   { operator, reason }: DeploymentNote,
 ): Promise<unknown> =>
   post(
     `/api/adapters/${version}/promote`,
-    { reason, stage, ...(stage === "live" ? {} : { share }) },
+    { reason, stage, ...(stage === "live" ? {} : { share }), ...(force ? { force } : {}) },
     headersOf(operator),
   );
 export const rollBackAdapter = ({ operator, reason }: DeploymentNote): Promise<unknown> =>

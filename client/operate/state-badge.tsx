@@ -1,13 +1,14 @@
 import { Badge } from "@mantine/core";
 import type { RunState, ServerStatus } from "../../server/protocol/index.ts";
 
-type State = RunState | ServerStatus["adapter"]["state"];
+type State = RunState | ServerStatus["adapter"]["state"] | "passed";
 
 const colors: Record<State, string> = {
   queued: "gray",
   running: "blue",
   gating: "blue",
   succeeded: "teal",
+  passed: "teal",
   rejected: "red",
   failed: "red",
   cancelled: "gray",

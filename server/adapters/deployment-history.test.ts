@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Deployment } from "../protocol/index.ts";
-import { liveBefore } from "./deployment-history.ts";
+import { currentTrial, liveBefore, livePeriods } from "./deployment-history.ts";
 
 function log(...entries: [Deployment["action"], number][]): Deployment[] {
   const identity = (version: number) => ({ name: "rejoinder", version, sha256: `hash-${version}` });
@@ -44,4 +44,30 @@ it("counts from the rollback's target when something new is promoted after it", 
 
 it("keeps the base model as a version like any other", () => {
   expect(liveBefore(log(["promote", 0], ["promote", 1]))[0]?.version).toBe(0);
+});
+
+it("passes over what must not be gone back to", () => {
+  const entries = log(["promote", 1], ["promote", 2], ["promote", 3]);
+  expect(liveBefore(entries, ({ version }) => version !== 2).map(({ version }) => version)).toEqual([1]);
+});
+
+it("knows when each adapter was live", () => {
+  const entries = log(["promote", 1], ["canary", 2], ["promote", 2], ["rollback", 1], ["reject", 2]);
+  for (const [index, entry] of entries.entries()) entry.at = String(index);
+  expect(livePeriods(entries).map(({ adapter, since, until }) => [adapter.version, since, until])).toEqual([
+    [1, "0", "2"],
+    [2, "2", "3"],
+    [1, "3", null],
+  ]);
+});
+
+it("knows the trial, which keeps its draw from stage to stage", () => {
+  expect(currentTrial(log(["promote", 1]))).toBeNull();
+  expect(currentTrial(log(["promote", 1], ["shadow", 2]))).toMatchObject({ version: 2, stage: "shadow", salt: 2 });
+  expect(currentTrial(log(["promote", 1], ["shadow", 2], ["canary", 2]))).toMatchObject({ stage: "canary", salt: 2 });
+  for (const end of ["promote", "retire", "reject"] as const) {
+    expect(currentTrial(log(["promote", 1], ["canary", 2], [end, 2]))).toBeNull();
+    expect(currentTrial(log(["promote", 1], ["canary", 2], [end, 2], ["canary", 3]))).toMatchObject({ salt: 4 });
+    expect(currentTrial(log(["promote", 1], ["canary", 2], [end, 3]))).toMatchObject({ version: 2 });
+  }
 });

@@ -180,6 +180,63 @@ describe("promotion", () => {
   });
 });
 
+describe("taking the live adapter away", () => {
+  it("goes back to the nearest version whose files are sound, and bars the one that was live", async () => {
+    for (const version of [1, 2, 3]) {
+      await add(version);
+      await registry.promote(version, "ann", "");
+    }
+    await registry.settled();
+    appendFileSync(join(folder, "adapters", "2", "adapter_model.safetensors"), " ");
+    await registry.revoke(3, "before", "watcher", "rude");
+    expect(registry.live().version).toBe(1);
+    expect((await registry.list()).map(({ version, state }) => [version, state])).toEqual([
+      [3, "rejected"],
+      [2, "retired"],
+      [1, "live"],
+    ]);
+    await expect(registry.revoke(3, "before", "watcher", "again")).rejects.toMatchObject({
+      code: "nothing_to_roll_back_to",
+    });
+  });
+
+  it("ends at the base model, from which nothing is taken away", async () => {
+    await add(1);
+    await registry.promote(1, "ann", "");
+    await registry.revoke(1, "before", "watcher", "rude");
+    expect(registry.live().version).toBe(0);
+    await expect(registry.revoke(0, "before", "watcher", "rude")).rejects.toMatchObject({
+      code: "nothing_to_roll_back_to",
+    });
+  });
+
+  it("changes nothing when the database refuses, and is not undone by a later start", async () => {
+    await add(1);
+    await add(2);
+    await registry.promote(1, "ann", "");
+    await store.db.schema.alterTable("deployments").renameTo("deployments_gone").execute();
+    const canary = { stage: "canary" as const, share: 0.5 };
+    await expect(registry.promote(2, "ann", "", canary)).rejects.toThrow(/not put in canary: the database refused/);
+    await store.db.schema.alterTable("deployments_gone").renameTo("deployments").execute();
+    expect(registry.trial()).toBeNull();
+    expect((await openRegistry()).trial()).toBeNull();
+  });
+});
+
+describe("a trial whose files are gone at the start", () => {
+  it("is ended, and keeps nobody from the live adapter", async () => {
+    await add(1);
+    await registry.promote(1, "ann", "", { stage: "canary", share: 0.5 });
+    // As a process that dies: without giving anything back.
+    rmSync(join(folder, "adapters", "1"), { recursive: true });
+    const again = await openRegistry();
+    expect(again.trial()).toBeNull();
+    expect(await again.list()).toMatchObject([{ version: 1, state: "retired" }]);
+    expect((await again.deployments())[0]).toMatchObject({ action: "retire", actor: "server" });
+    await registry.retire(1, "test", "leave the engine as it was");
+  });
+});
+
 describe("an adapter's files", () => {
   it("are refused when made for another base model", async () => {
     const source = join(folder, "stranger");

@@ -16,6 +16,7 @@ Settings, as flags or from the environment (--port 3000 is PORT=3000):
   --threads                 threads of the engine
   --retrain-cron            train at these times, such as "0 4 * * *"
   --retrain-min-exchanges   train when so many new exchanges may be trained on
+  --rollout                 live, canary or shadow: where an adapter goes that passed its gate [live]
   --consent-default         true: exchanges may train unless told otherwise  [false]
   --redis-url               keep jobs there instead of in the data folder
   --trainer                 here or worker: where training runs         [here]

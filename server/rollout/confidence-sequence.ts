@@ -28,14 +28,17 @@ function logSumExp(values: readonly number[]): number {
 }
 
 function logCapital(counts: readonly number[], mean: number): number {
-  const last = counts.length - 1;
-  const capitals = bets.map((bet) => {
-    let sum = 0;
-    for (const [index, count] of counts.entries()) {
-      if (count > 0) sum += count * Math.log1p(bet * (index / last / mean - 1));
+  // Most places of the grid are empty, and it is gone through once for all bets.
+  const sums = new Float64Array(bets.length);
+  for (let index = 0; index < counts.length; index++) {
+    const count = counts[index] ?? 0;
+    if (count === 0) continue;
+    const gain = index / (counts.length - 1) / mean - 1;
+    for (let bet = 0; bet < bets.length; bet++) {
+      sums[bet] = (sums[bet] ?? 0) + count * Math.log1p((bets[bet] ?? 0) * gain);
     }
-    return sum;
-  });
+  }
+  const capitals = [...sums];
   return logSumExp(capitals) - Math.log(bets.length);
 }
 

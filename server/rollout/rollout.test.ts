@@ -104,7 +104,7 @@ async function call<Body>(path: string, body?: unknown, headers: Record<string, 
 }
 
 const promote = (version: number, body: object = {}) =>
-  call<Deployment>(`/api/adapters/${version}/promote`, { reason: "by test", ...body }, { "x-operator": "ann" });
+  call<Deployment>(`/api/adapters/${version}/promote`, { reason: "by test", force: true, ...body }, { "x-operator": "ann" });
 const status = () => call<ServerStatus>("/api/status");
 const log = async () =>
   (await call<Page<Deployment>>("/api/deployments")).items.map(

@@ -36,6 +36,8 @@ export interface Rollout {
   /** Call once for each reply that has ended. Costs microseconds; what takes longer happens later. */
   replyEnded(reply: EndedReply): void;
   trial(): ServerStatus["trial"];
+  /** Keeps nothing in memory of what this person said. */
+  forget(owner: string): void;
   close(): Promise<void>;
 }
 
@@ -111,6 +113,8 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
       const trial = registry.trial();
       return trial && { ...trial, comparison: follower.comparison() };
     },
+
+    forget: shadow.forget,
 
     async close() {
       await shadow.close();

@@ -150,6 +150,11 @@ export function createShadowAnswers(options: ShadowAnswersOptions) {
 
     waiting: () => waiting.length,
 
+    /** Drops what waits of a person whose data is being erased. */
+    forget(owner: string): void {
+      for (const task of waiting.splice(0)) if (task.reply.request.owner !== owner) waiting.push(task);
+    },
+
     /** Gives up what is under way and what waits. */
     async close(): Promise<void> {
       closing.abort();
