@@ -125,16 +125,21 @@ function tokenFeeds(experiences: readonly Experience[], tokens: number): Feeds {
   };
 }
 
-/** Losses and gradients of a minibatch, in as many passes as its length asks for. */
+/**
+ * Losses and gradients of a minibatch, in as many passes as its length asks for.
+ *
+ * @param tokensPerPass most padded tokens that are differentiated at once; what is kept for the way back grows with them
+ */
 export async function differentiate(
   graph: PpoGraph,
   { policy, head }: Pick<Learner, "policy" | "head">,
   minibatch: readonly Experience[],
+  tokensPerPass: number = fixedPpoSettings.tokensPerPass,
 ): Promise<PpoPass> {
   const tokens = minibatch.reduce((sum, { oldLogProbs }) => sum + oldLogProbs.length, 0);
   const rows = minibatch.map((experience) => ({ ...experience.reply, experience }));
   let total: PpoPass | null = null;
-  for (const bucket of lengthBuckets(rows, fixedPpoSettings.tokensPerPass, 0)) {
+  for (const bucket of lengthBuckets(rows, tokensPerPass, 0)) {
     const experiences = bucket.map(({ experience }) => experience);
     const pass = await graph.run(policy, head, experiences, tokens);
     total = total === null ? pass : sumOfPasses(total, pass);
