@@ -21,12 +21,15 @@ import { openQuantized } from "../engine/quantization/open-quantized.ts";
 import { projectFolder } from "../test/support/running-server.ts";
 import { writeRandomQuantized } from "./random-quantized.ts";
 import type { Figure } from "./report.ts";
+import { runWatched } from "./watched-process.ts";
 
 interface LargeModel {
   name: string;
   precision: Precision;
   /** Bytes of memory while it answers. */
   atMost: number;
+  /** Bytes of memory while it is trained. */
+  trainingAtMost: number;
   config: Record<string, unknown>;
 }
 
@@ -35,6 +38,7 @@ const models: readonly LargeModel[] = [
     name: "RedPajama-INCITE-Chat-3B shape, int8",
     precision: "int8",
     atMost: 4.5e9,
+    trainingAtMost: 20e9,
     config: {
       architectures: ["GPTNeoXForCausalLM"],
       hidden_size: 2560,
@@ -54,6 +58,7 @@ const models: readonly LargeModel[] = [
     name: "falcon-7b-instruct shape, int4",
     precision: "int4",
     atMost: 6e9,
+    trainingAtMost: 20e9,
     config: {
       architectures: ["FalconForCausalLM"],
       hidden_size: 4544,
@@ -110,6 +115,31 @@ function serve(folder: string, precision: Precision): Answered {
   return JSON.parse(stdout) as Answered;
 }
 
+/** Replies of a PPO step, each of 256 tokens. */
+const replies = 8;
+
+/** One PPO step of an adapter of rank 16, in a process of its own. */
+async function train(
+  folder: string,
+  { name, precision, trainingAtMost }: LargeModel,
+  weights: number,
+): Promise<Figure[]> {
+  const script = join(import.meta.dirname, "ppo-step-process.ts");
+  const args = [folder, precision, String(replies)];
+  const { output, peakAnonymousBytes } = await runWatched(script, args, trainingAtMost - weights);
+  const { seconds, tokens } = JSON.parse(output) as { seconds: number; tokens: number };
+  return [
+    {
+      name: `${name}: memory of a PPO step`,
+      value: (peakAnonymousBytes + weights) / 1e9,
+      unit: "GB",
+      target: { atMost: trainingAtMost / 1e9 },
+      how: `${(peakAnonymousBytes / 1e9).toFixed(2)} GB at most and the whole file of weights; ${tokens} reply tokens, rank 16`,
+    },
+    { name: `${name}: time of a PPO step`, value: seconds, unit: "s", target: null, how: "one reply a pass" },
+  ];
+}
+
 export async function measureLargeModels(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const model of models) {
@@ -136,6 +166,7 @@ export async function measureLargeModels(): Promise<Figure[]> {
           how: "file in the system's cache",
         },
         { name: `${model.name}: one stream`, value: tokensPerSecond, unit: "tokens/s", target: null, how: "16 tokens" },
+        ...(await train(folder, model, bytes)),
       );
     } finally {
       rmSync(folder, { recursive: true });
