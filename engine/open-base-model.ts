@@ -10,9 +10,8 @@ export interface BaseModelOptions {
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
   cacheDir?: string;
   /**
-   * Gradients through int8 weights are rounded to eight bits a row, as activations are: training is a third faster, its
-   * gradients are off by about a hundredth, and a second copy of the int8 weights is kept. Only with "int8". Default
-   * false: weights are dequantized for gradients.
+   * Gradients through int8 layers (not the head) are rounded to eight bits a row, as activations are: faster, at the
+   * price of a second copy of the int8 weights. Only with "int8". Default false: weights are dequantized for gradients.
    */
   roundGradients?: boolean;
 }

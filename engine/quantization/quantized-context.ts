@@ -14,6 +14,8 @@ export function quantizedContext(
 ): FrozenContext {
   const products = new Map(parts.flatMap((part) => (part.kind === "product" ? [[part.module.name, part]] : [])));
   const tables = new Map(parts.flatMap((part) => (part.kind === "table" ? [[part.source, part]] : [])));
+  // Not those of the head: a row of them is one large number among thousands of tiny ones that rounding would lose.
+  const rounded = new Set(roundGradients ? architecture.linearModules.map(({ name }) => name) : []);
   const types = new Map<string, ElementType>();
   const remembered = rememberWeights((name: string, shape: Shape) => ops.weight(name, shape, types.get(name)));
   const leaves = (part: Part) =>
@@ -30,7 +32,7 @@ export function quantizedContext(
       if (values === undefined || scales === undefined) return null;
       const { precision, outliers } = part;
       const { inputSize } = module;
-      const attributes = { precision, inputSize, transposed: false, roundGradients };
+      const attributes = { precision, inputSize, transposed: false, roundGradients: rounded.has(module.name) };
       if (weights === undefined) return ops.quantizedMatmul(x, values, scales, attributes);
       const mask = new Float32Array(inputSize).fill(1);
       for (const column of outliers) mask[column] = 0;
