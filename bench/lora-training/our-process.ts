@@ -1,6 +1,6 @@
 /**
- * `our-process.ts JOB.json`: LoRA training steps as `fineTune` makes them, by the protocol of
- * `bench/pytorch/lora_training.py`.
+ * `our-process.ts JOB.json fp32|int8`: LoRA training steps as `fineTune` makes them, by the protocol of
+ * `bench/pytorch/lora_training.py`. With int8 the frozen weights are, and gradients through them are rounded too.
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -11,9 +11,9 @@ import { clippedAdamWStep, createAdamStates } from "../../trainer/optimizer/lora
 import { createSftGraph } from "../../trainer/sft/sft-graph.ts";
 import type { LoraTrainingJob } from "./job.ts";
 
-const [path = ""] = process.argv.slice(2);
+const [path = "", precision = "fp32"] = process.argv.slice(2);
 const job = JSON.parse(readFileSync(path, "utf8")) as LoraTrainingJob;
-const base = await openBaseModel(job.model);
+const base = await openBaseModel(job.model, precision === "int8" ? { quantization: "int8", roundGradients: true } : {});
 const adapter = readPeftAdapter(job.adapter, base.architecture);
 const graph = await createSftGraph(base, adapter.shape, { threads: job.threads });
 const matrices = matricesOf(adapter);
@@ -46,6 +46,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     const { user, system } = process.cpuUsage(used);
     processorSeconds.push((user + system) / 1e6);
   }
-  answer({ seconds, processorSeconds, losses });
+  answer({ seconds, processorSeconds, losses, peakBytes: 1024 * process.resourceUsage().maxRSS });
 }
 await graph.dispose();

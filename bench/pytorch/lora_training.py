@@ -4,7 +4,7 @@
 
 JOB names a checkpoint folder, a PEFT adapter folder and token rows of one length (see lora-training/job.ts). The
 program says {"ready": true}, then answers each line "N" on standard input with N steps' times, processor
-times and losses as JSON.
+times and losses and the process's peak memory as JSON.
 
 A step is what the trainer of this project does: forward, cross-entropy of the reply tokens, backward, clipping by the
 global norm, AdamW. Logits are computed at the reply's places only, on both sides. bf16 keeps the frozen weights and the
@@ -12,6 +12,7 @@ activations in bfloat16 and the adapter in float32, as PEFT does by itself.
 """
 
 import json
+import resource
 import sys
 import time
 
@@ -60,7 +61,8 @@ def main() -> None:
             losses.append(step())
             seconds.append(time.perf_counter() - began)
             busy.append(time.process_time() - used)
-        answer({"seconds": seconds, "processorSeconds": busy, "losses": losses})
+        peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        answer({"seconds": seconds, "processorSeconds": busy, "losses": losses, "peakBytes": peak})
 
 
 def answer(message: dict) -> None:
