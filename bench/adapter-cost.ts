@@ -1,6 +1,6 @@
 /** What LoRA adapters of rank 16 on all linear layers cost per token. */
 import type { Architecture } from "../engine/architectures/architecture.ts";
-import { flattenAdapter, type StackableAdapter } from "../engine/generation/adapter-stack.ts";
+import { flattenAdapter, type StackableAdapter, type StackedAdapter } from "../engine/generation/adapter-stack.ts";
 import { KvCache } from "../engine/generation/kv-cache.ts";
 import { randomStream } from "../engine/generation/random.ts";
 import type { StepModel } from "../engine/generation/step-model.ts";
@@ -25,14 +25,15 @@ export async function measureAdapterCost(
   name: string,
   { steps, rounds }: { steps: number; rounds: number },
 ): Promise<Figure[]> {
-  const adapters = [1, 2, 3].map((seed) => adapterOf(model.architecture, seed));
+  const adapters: StackedAdapter[] = [];
+  for (const seed of [1, 2, 3]) adapters.push(await model.stack(adapterOf(model.architecture, seed)));
   const cache = new KvCache(model.architecture);
-  const time = (of: readonly (StackableAdapter | null)[]) => async () =>
+  const time = (of: readonly (StackedAdapter | null)[]) => async () =>
     (1000 * (await timeSteps(model, cache, { first: of.map(() => 300), start, steps, adapters: of }))) / steps;
   const rows = (count: number) => Array.from({ length: batch }, (_, row) => adapters[row % count] ?? null);
   const [plain = 0, adapted = 0] = await alternate(rounds, [time([null]), time(rows(1).slice(0, 1))]);
   const [one = 0, three = 0] = await alternate(rounds, [time(rows(1)), time(rows(3))]);
-  model.rest();
+  for (const adapter of adapters) model.unstack(adapter);
   const how = `${steps} tokens, median of ${rounds}`;
   return [
     { name: `${name} step without adapter`, value: plain, unit: "ms", target: null, how: `one stream, ${how}` },

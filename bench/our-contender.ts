@@ -1,6 +1,6 @@
 /** Our engine's part of a comparison: the step graph, cache and sampler that the scheduler drives, without the chat. */
 import type { BaseModel } from "../engine/checkpoint/base-model.ts";
-import type { StackableAdapter } from "../engine/generation/adapter-stack.ts";
+import type { StackedAdapter } from "../engine/generation/adapter-stack.ts";
 import { KvCache } from "../engine/generation/kv-cache.ts";
 import { greedyDraw } from "../engine/generation/sampler.ts";
 import { type Place, StepModel, type StepRow } from "../engine/generation/step-model.ts";
@@ -43,7 +43,7 @@ export async function timeSteps(
     first: readonly number[];
     start: number;
     steps: number;
-    adapters?: readonly (StackableAdapter | null)[];
+    adapters?: readonly (StackedAdapter | null)[];
   },
 ): Promise<number> {
   let tokens = first;

@@ -59,7 +59,7 @@ async function stepCosts(quantization: "none" | "int4"): Promise<Map<number, num
   const model = await StepModel.create(base, { threads: 2 });
   const peft = readPeftAdapter(adapterDir, base.architecture);
   const matrices = flattenAdapter(peft, base.architecture.linearModules);
-  const adapter = { sha256: "1", rank: peft.shape.rank, matrices };
+  const adapter = await model.stack({ sha256: "1", rank: peft.shape.rank, matrices });
   const cache = model.createCache();
   cache.reserve(1, 128);
   const times = new Map([1, 2, 1 + draft].map((time) => [time, [] as number[]]));

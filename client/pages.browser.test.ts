@@ -4,34 +4,19 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page as Tab } from "playwright-core";
+import type { Browser, BrowserContext, Page as Tab } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ExchangeSummary, Page, ServerStatus } from "../server/protocol/index.ts";
+import { hearComplaints, launchBrowser, missingForPages, sayOnPage } from "../test/support/browser.ts";
 
 const project = join(import.meta.dirname, "..");
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const needed = [
-  executablePath,
-  join(project, "dist", "client", "index.html"),
+const missing = missingForPages(
   join(project, "models", "rejoinder-tiny", "model.safetensors"),
   join(project, "models", "toxicity-small", "model.safetensors"),
-];
-const missing = needed.filter((path) => !existsSync(path));
-for (const path of missing) console.warn(`SKIPPED: the pages are not tried in a browser, because ${path} is missing`);
-
-const browserFlags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+);
 
 interface Server {
   url: string;
@@ -72,12 +57,11 @@ describe.runIf(missing.length === 0)("the pages in a browser", { timeout: 60_000
   let browser: Browser;
   let context: BrowserContext;
   let tab: Tab;
-  /** What the browser complains of: exceptions, failed loads, violations of the content security policy. */
   let complaints: string[];
 
   beforeAll(async () => {
     server = await startServer(dataDir);
-    browser = await chromium.launch({ executablePath, args: browserFlags });
+    browser = await launchBrowser();
   }, 60_000);
 
   afterAll(async () => {
@@ -89,11 +73,7 @@ describe.runIf(missing.length === 0)("the pages in a browser", { timeout: 60_000
   beforeEach(async () => {
     context = await browser.newContext({ viewport: { width: 1280, height: 800 }, baseURL: server.url });
     tab = await context.newPage();
-    complaints = [];
-    tab.on("pageerror", (error) => complaints.push(error.message));
-    tab.on("console", (message) => {
-      if (message.type() === "error") complaints.push(message.text());
-    });
+    complaints = hearComplaints(tab);
   });
 
   afterEach(() => context.close());
@@ -102,16 +82,7 @@ describe.runIf(missing.length === 0)("the pages in a browser", { timeout: 60_000
     return (await (await fetch(server.url + path, { headers })).json()) as Body;
   }
 
-  /** Sends a message and waits until its reply is complete; returns the reply's text as the page shows it. */
-  async function say(text: string): Promise<string> {
-    const replies = tab.getByRole("article", { name: "Reply" });
-    const before = await replies.count();
-    await tab.getByRole("textbox", { name: "Your message" }).fill(text);
-    await tab.keyboard.press("Enter");
-    const reply = replies.nth(before);
-    await reply.getByRole("button", { name: "Good reply" }).waitFor();
-    return (await reply.locator("p").first().textContent()) ?? "";
-  }
+  const say = (text: string) => sayOnPage(tab, text);
 
   it("streams a reply that is the logged one, with toxicity and adapter, and keeps it over a reload", async () => {
     await tab.goto("/");

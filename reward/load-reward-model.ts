@@ -1,10 +1,10 @@
 /** The reward model of a folder, whichever kind its config.json says it is. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadEmbeddedClassifier } from "./embedded-classifier.ts";
-import { loadEncoderClassifier } from "./encoder-classifier.ts";
 import { linearFormat } from "./linear/config.ts";
-import { loadLinearClassifier } from "./linear-classifier.ts";
+import { loadEmbeddedClassifier } from "./models/embedded-classifier.ts";
+import { loadEncoderClassifier } from "./models/encoder-classifier.ts";
+import { loadLinearClassifier } from "./models/linear-classifier.ts";
 import type { RewardModel } from "./types.ts";
 
 /**

@@ -65,7 +65,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
 
     const loadingEngine = startEngine(config);
     opened.push(async () => (await loadingEngine.catch(() => null))?.close());
-    const loadingJudge = loadJudge(config.rewardDir);
+    const loadingJudge = loadJudge(config.reward);
     opened.push(async () => (await loadingJudge.catch(() => null))?.close());
     const [engine, judge] = await Promise.all([loadingEngine, loadingJudge]);
 

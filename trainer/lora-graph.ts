@@ -67,3 +67,13 @@ export function matricesOf(adapter: LoraAdapter): Map<string, Float32Array> {
   }
   return named;
 }
+
+/** The sum of two sets of arrays of the same names and sizes. */
+export function addArrays(
+  left: ReadonlyMap<string, Float32Array>,
+  right: ReadonlyMap<string, Float32Array>,
+): Map<string, Float32Array> {
+  return new Map(
+    [...left].map(([name, values]) => [name, values.map((value, i) => value + (right.get(name)?.[i] ?? Number.NaN))]),
+  );
+}

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { Architecture } from "../engine/architectures/architecture.ts";
 import { everyTarget, freshAdapter, type LoraAdapter } from "../engine/lora/adapter.ts";
 import { readPeftAdapter } from "../engine/lora/peft.ts";
-import type { PpoSettings, TrainingJob } from "./contract.ts";
+import type { TrainingJob } from "./contract.ts";
 import { seededRandom } from "./pretrain/shuffle.ts";
+import type { PpoSettings } from "./settings.ts";
 import { TrainerError } from "./trainer-error.ts";
 
 type Start = Pick<TrainingJob, "parentAdapter">;

@@ -21,12 +21,12 @@ async function firstGradient(quantization: "none" | "int8" | "int4", roundGradie
   const base = await openBaseModel(folder, { quantization, roundGradients });
   const adapter = freshAdapter(base.architecture, shape, seededRandom(1));
   const graph = await createSftGraph(base, shape, { threads: 1 });
-  const before = await graph.run(adapter, batch);
+  const before = await graph.run(adapter, batch, 5);
   for (const [name, matrix] of matricesOf(adapter)) {
     const gradient = before.gradients.get(name) ?? [];
     for (const [i, slope] of gradient.entries()) matrix[i] = (matrix[i] as number) - 0.5 * slope;
   }
-  const after = await graph.run(adapter, batch);
+  const after = await graph.run(adapter, batch, 5);
   await graph.dispose();
   return { loss: before.loss, lossAfter: after.loss, gradient: [...before.gradients.values()].flatMap((g) => [...g]) };
 }

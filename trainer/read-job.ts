@@ -1,48 +1,49 @@
 /** A job file, checked before any work begins. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import type { PpoSettings, TrainingJob } from "./contract.ts";
+import type { TrainingJob } from "./contract.ts";
+import { ppoSettingsSchema, rolloutShape, sftSettingsSchema } from "./settings.ts";
 import { TrainerError } from "./trainer-error.ts";
 
-const positive = z.number().positive();
 const count = z.int().min(1);
+const sha256 = z.string().min(1);
 
-const settingsSchema = z.strictObject({
-  epochs: count,
-  batchSize: count,
-  learningRate: positive,
-  clipRange: positive,
-  maxImportanceWeight: z.number().min(1),
-  maxStaleness: z.int().min(0),
-  gamma: z.number().min(0).max(1),
-  lambda: z.number().min(0).max(1),
-  klCoefficient: z.number().min(0),
-  klTarget: positive,
-  klHorizon: positive,
-  earlyStopKl: positive,
-  maxGradientNorm: positive,
-  valueWarmupSteps: z.int().min(0),
-  rank: count,
-  alpha: positive,
-  seed: z.int().min(0),
-} satisfies Record<keyof PpoSettings, z.ZodType>);
+const rolloutsSchema = z.discriminatedUnion("source", [
+  z.strictObject({ source: z.literal("log") }),
+  z
+    .strictObject(rolloutShape)
+    .partial()
+    .extend({
+      source: z.literal("fresh"),
+      prompts: z.string().min(1).nullable(),
+      reward: z.string().min(1).nullable(),
+    }),
+]);
 
-const jobSchema: z.ZodType<TrainingJob> = z.object({
+const jobShape = {
   runId: z.string().min(1),
-  algorithm: z.enum(["ppo", "sft"]),
   model: z.string().min(1),
   quantization: z.enum(["none", "int8", "int4"]).optional(),
   cacheDir: z.string().min(1).optional(),
-  parentAdapter: z
-    .object({ folder: z.string(), name: z.string(), version: z.int().min(1), sha256: z.string() })
-    .nullable(),
+  parentAdapter: z.object({ folder: z.string(), name: z.string(), version: count, sha256 }).nullable(),
   snapshot: z.string().min(1),
+  snapshotSha256: sha256,
+  knownAdapters: z.array(z.object({ version: count, sha256 })),
   outputDir: z.string().min(1),
-  version: z.int().min(1),
+  version: count,
   rewardVersion: z.string(),
   threads: count,
-  settings: settingsSchema.partial(),
-});
+};
+
+const jobSchema: z.ZodType<TrainingJob> = z.discriminatedUnion("algorithm", [
+  z.object({
+    ...jobShape,
+    algorithm: z.literal("ppo"),
+    rollouts: rolloutsSchema.optional(),
+    settings: ppoSettingsSchema,
+  }),
+  z.object({ ...jobShape, algorithm: z.literal("sft"), settings: sftSettingsSchema }),
+]);
 
 /** @throws TrainerError `bad_job` naming the file and what does not fit */
 export function readJob(path: string): TrainingJob {
@@ -55,4 +56,14 @@ export function readJob(path: string): TrainingJob {
   const parsed = jobSchema.safeParse(content);
   if (!parsed.success) throw new TrainerError("bad_job", `${path}: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
+}
+
+/** The run that a job file names, whatever else is wrong with it; empty where it names none. */
+export function runIdOf(path: string): string {
+  try {
+    const { runId } = JSON.parse(readFileSync(path, "utf8")) as { runId?: unknown };
+    return typeof runId === "string" ? runId : "";
+  } catch {
+    return "";
+  }
 }

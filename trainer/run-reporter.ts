@@ -1,25 +1,33 @@
-/** Where a run tells how it goes: `metrics.jsonl` in its folder and whoever started the process. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+/** Where a run tells how it goes: `metrics.jsonl` and `steps.jsonl` in its folder, and whoever started the process. */
+import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import type { TrainingEvent, TrainingJob } from "./contract.ts";
+import type { TrainingEvent, TrainingJob, TrainingStep } from "./contract.ts";
 
 type Details<Type extends TrainingEvent["type"]> = Omit<Extract<TrainingEvent, { type: Type }>, "type" | "runId">;
 
 export interface RunReporter {
   started(details: Details<"started">): void;
-  /** A step that an earlier start of the same run has reported already is not reported again. */
+  /** A step that an earlier start of the same run has reported already is not reported again, here and in `trained`. */
   metric(details: Details<"metric">): void;
+  /** Which exchanges an optimizer step was made of. */
+  trained(step: TrainingStep): void;
   succeeded(details: Details<"succeeded">): void;
   failed(error: Details<"failed">["error"]): void;
 }
 
-/** Last step in the log; mends a line that a killed process left half written by ending it. */
-function lastReportedStep(path: string): number {
+/** Last step in a log whose lines match; a line that a killed process left half written is taken off. */
+function lastStep(path: string, line: RegExp): number {
   if (!existsSync(path)) return 0;
-  const content = readFileSync(path, "utf8");
-  if (content !== "" && !content.endsWith("\n")) appendFileSync(path, "\n");
-  const steps = [...content.matchAll(/^\{"type":"metric",.*?"step":(\d+),.*\}$/gm)].map(([, step]) => Number(step));
-  return Math.max(0, ...steps);
+  const content = readFileSync(path);
+  const whole = content.lastIndexOf("\n") + 1;
+  if (whole < content.length) truncateSync(path, whole);
+  const steps = [...content.toString("utf8", 0, whole).matchAll(line)].map(([, step]) => Number(step));
+  return steps.reduce((most, step) => Math.max(most, step), 0);
+}
+
+/** Before the checkpoint that counts on it is written, a line must be on the disk. */
+function append(path: string, line: object): void {
+  appendFileSync(path, `${JSON.stringify(line)}\n`, { flush: true });
 }
 
 /** @param send passes an event on, besides writing it down */
@@ -27,10 +35,12 @@ export function createRunReporter(
   { runId, outputDir }: Pick<TrainingJob, "runId" | "outputDir">,
   send: (event: TrainingEvent) => void,
 ): RunReporter {
-  const path = join(outputDir, "metrics.jsonl");
-  const reported = lastReportedStep(path);
+  const metrics = join(outputDir, "metrics.jsonl");
+  const steps = join(outputDir, "steps.jsonl");
+  const reported = lastStep(metrics, /^\{"type":"metric",.*?"step":(\d+),.*\}$/gm);
+  const trained = lastStep(steps, /^\{"step":(\d+),.*\}$/gm);
   const report = (event: TrainingEvent) => {
-    appendFileSync(path, `${JSON.stringify(event)}\n`);
+    append(metrics, event);
     send(event);
   };
   return {
@@ -38,7 +48,18 @@ export function createRunReporter(
     metric: (details) => {
       if (details.step > reported) report({ type: "metric", runId, ...details });
     },
+    trained: ({ step, exchanges }) => {
+      if (step > trained) append(steps, { step, exchanges });
+    },
     succeeded: (details) => report({ type: "succeeded", runId, ...details }),
-    failed: (error) => report({ type: "failed", runId, error }),
+    failed: (error) => {
+      const event: TrainingEvent = { type: "failed", runId, error };
+      try {
+        append(metrics, event);
+      } catch {
+        // The disk may be what failed: whoever listens is told all the same.
+      }
+      send(event);
+    },
   };
 }

@@ -159,12 +159,12 @@ export async function steppedContinuations(
 ): Promise<{ greedy: number[][]; adapted: number[] }> {
   const { architecture } = checkpoint;
   const matrices = flattenAdapter(adapter, architecture.linearModules);
-  const stackable = { sha256: "parity", rank: adapter.shape.rank, matrices };
+  const stacked = await model.stack({ sha256: "parity", rank: adapter.shape.rank, matrices });
   const [first, second] = reference.prompts;
   const sequences = [
     { tokens: [...first], adapter: null },
     { tokens: [...second], adapter: null },
-    { tokens: [...first], adapter: stackable },
+    { tokens: [...first], adapter: stacked },
   ];
   const cache = new KvCache(architecture);
   cache.reserve(sequences.length, first.length + reference.greedy[0].length);

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BaseModel } from "../checkpoint/base-model.ts";
-import { flattenAdapter } from "../generation/adapter-stack.ts";
+import { flattenAdapter, type StackedAdapter } from "../generation/adapter-stack.ts";
 import { KvCache } from "../generation/kv-cache.ts";
 import { StepModel } from "../generation/step-model.ts";
 import * as ops from "../graph/ops.ts";
@@ -119,17 +119,16 @@ export async function steppedDifference(
   const { architecture } = model;
   const withAdapter = adapted ? await scoredLogits(model, tokens, adapted.adapter) : new Float32Array(0);
   const expected = Float32Array.from([...plain, ...withAdapter]);
-  const stackable = adapted && {
-    sha256: "parity",
-    rank: adapted.adapter.shape.rank,
-    matrices: flattenAdapter(adapted.adapter, architecture.linearModules),
-  };
-  const adapters = stackable ? [null, stackable] : [null];
+  const steps = await StepModel.create(model, { threads: 1 });
+  const adapters: (StackedAdapter | null)[] = [null];
+  if (adapted) {
+    const matrices = flattenAdapter(adapted.adapter, architecture.linearModules);
+    adapters.push(await steps.stack({ sha256: "parity", rank: adapted.adapter.shape.rank, matrices }));
+  }
   const rows = adapters.flatMap((adapter) => tokens.map((row) => ({ row, adapter })));
   const time = tokens[0]?.length ?? 0;
   const vocabulary = architecture.vocabularySize;
   const found = new Float32Array(expected.length);
-  const steps = await StepModel.create(model, { threads: 1 });
   const cache = new KvCache(architecture);
   cache.reserve(rows.length, time);
   for (let start = 0, width = 0; start < time; start += width) {

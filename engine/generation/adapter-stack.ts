@@ -1,7 +1,8 @@
 /**
- * Adapters in a mixed batch. The matrices of all adapters of a step stand one below the other, and a mask by row lets
- * only the ranks of the row's own adapter through: y += ((x A^T) * mask) B. Against gathering matrices by row this
- * copies nothing and keeps one product for the whole batch.
+ * Adapters in a mixed batch. The matrices of all resident adapters stand one below the other, a step takes the stretch
+ * of them that holds its own, and a mask by row lets only the ranks of the row's adapter through:
+ * y += ((x A^T) * mask) B. Against gathering matrices by row this keeps one product for the whole batch, and as adapters
+ * are put into their place when they are loaded, no step copies anything, also not the first one after a swap.
  */
 import type { LinearModule, ParameterContext } from "../architectures/architecture.ts";
 import * as ops from "../graph/ops.ts";
@@ -9,7 +10,14 @@ import { atOnce } from "../in-slices.ts";
 import { type LoraAdapter, scalingOf } from "../lora/adapter.ts";
 import type { HostTensor } from "../runtime/session.ts";
 
-/** An adapter as the step graph takes it. */
+/** An adapter in its place: ranks `start` to `start + rank` of the stack. */
+export interface StackedAdapter {
+  sha256: string;
+  rank: number;
+  start: number;
+}
+
+/** An adapter on its way into the stack. */
 export interface StackableAdapter {
   sha256: string;
   rank: number;
@@ -21,7 +29,7 @@ const aName = (module: string) => `lora:${module}.a`;
 const bName = (module: string) => `lora:${module}.b`;
 const maskName = "adapterMask";
 
-/** The adapters' part of the step graph; `ranks` is the sum of the ranks of the step's adapters. */
+/** The adapters' part of the step graph; `ranks` is the length of the stretch that holds the step's. */
 export function maskedLora(): NonNullable<ParameterContext["adapt"]> {
   const mask = ops.input(maskName, ["batch", 1, "ranks"]);
   return (module, x, inputSize, outputSize) => {
@@ -63,80 +71,99 @@ export function* flatteningAdapter(
 
 type Feeds = Record<string, HostTensor>;
 
-/** Joined stacks that are remembered: the batch that decodes, the prompt being read, and what was there before. */
-const remembered = 4;
+/** One module's part of the stack, [ranks, input] and [ranks, output]; it grows when an adapter needs more room. */
+interface ModuleStack {
+  a: Float32Array;
+  b: Float32Array;
+}
 
-export class AdapterStacks {
+export class AdapterStack {
   readonly #modules: readonly LinearModule[];
+  readonly #stacks: ModuleStack[];
+  /** In the order of their places. */
+  #stacked: StackedAdapter[] = [];
   /** The graph wants its inputs also where no row has an adapter: one rank of zeros. */
-  readonly #none: StackableAdapter;
-  readonly #feeds = new Map<string, Feeds>();
+  readonly #zeros: Float32Array;
 
   constructor(modules: readonly LinearModule[]) {
     this.#modules = modules;
-    const shape = { rank: 1, alpha: 1, targetModules: [], rankStabilized: false };
-    this.#none = { sha256: "", rank: 1, matrices: flattenAdapter({ shape, matrices: new Map() }, modules) };
+    this.#stacks = modules.map(() => ({ a: new Float32Array(0), b: new Float32Array(0) }));
+    this.#zeros = new Float32Array(
+      Math.max(...modules.flatMap(({ inputSize, outputSize }) => [inputSize, outputSize])),
+    );
+  }
+
+  /** Ranks from the first adapter's to the last one's. */
+  get #height(): number {
+    const last = this.#stacked.at(-1);
+    return last === undefined ? 0 : last.start + last.rank;
+  }
+
+  /** Puts an adapter into the first gap that it fits. Yields after each module; to be used when it has come to an end. */
+  *stacking({ sha256, rank, matrices }: StackableAdapter): Generator<undefined, StackedAdapter> {
+    const place = { sha256, rank, start: this.#gap(rank) };
+    this.#stacked = [...this.#stacked, place].sort((a, b) => a.start - b.start);
+    let offset = 0;
+    const put = (stack: Float32Array, size: number) => {
+      const values = matrices.subarray(offset, offset + rank * size);
+      offset += rank * size;
+      return written(stack, this.#height * size, values, place.start * size);
+    };
+    for (const [index, { inputSize, outputSize }] of this.#modules.entries()) {
+      const stack = this.#stacks[index] as ModuleStack;
+      stack.a = put(stack.a, inputSize);
+      stack.b = put(stack.b, outputSize);
+      yield;
+    }
+    return place;
+  }
+
+  /** Lets its place be taken by others. No step may use it any more. */
+  remove(adapter: StackedAdapter): void {
+    this.#stacked = this.#stacked.filter((other) => other !== adapter);
+    if (this.#stacked.length > 0) return;
+    for (const stack of this.#stacks) stack.a = stack.b = new Float32Array(0);
   }
 
   /** Feeds of a step whose row i uses adapters[i], null for the base weights. */
-  feeds(rows: readonly (StackableAdapter | null)[]): Feeds {
-    const used = [...new Set(rows.filter((adapter) => adapter !== null))].sort((a, b) =>
-      a.sha256 < b.sha256 ? -1 : 1,
-    );
-    if (used.length === 0) used.push(this.#none);
-    const starts = new Map<StackableAdapter | null, number>();
-    let ranks = 0;
-    for (const adapter of used) {
-      starts.set(adapter, ranks);
-      ranks += adapter.rank;
-    }
+  feeds(rows: readonly (StackedAdapter | null)[]): Feeds {
+    const used = rows.filter((adapter) => adapter !== null);
+    const first = Math.min(...used.map(({ start }) => start));
+    const ranks = used.length === 0 ? 1 : Math.max(...used.map(({ start, rank }) => start + rank)) - first;
     const mask = new Float32Array(rows.length * ranks);
     rows.forEach((adapter, row) => {
-      const start = row * ranks + (starts.get(adapter) ?? 0);
-      if (adapter !== null) mask.fill(1, start, start + adapter.rank);
+      if (adapter === null) return;
+      const from = row * ranks + adapter.start - first;
+      mask.fill(1, from, from + adapter.rank);
     });
-    return { ...this.#stack(used), [maskName]: { data: mask, shape: [rows.length, 1, ranks] } };
-  }
-
-  /** Lets go of all joined matrices. */
-  clear(): void {
-    this.#feeds.clear();
-  }
-
-  #stack(adapters: readonly StackableAdapter[]): Feeds {
-    const key = adapters.map(({ sha256 }) => sha256).join();
-    const known = this.#feeds.get(key) ?? this.#join(adapters);
-    this.#feeds.delete(key);
-    this.#feeds.set(key, known);
-    const [oldest] = this.#feeds.keys();
-    if (this.#feeds.size > remembered && oldest !== undefined) this.#feeds.delete(oldest);
-    return known;
-  }
-
-  #join(adapters: readonly StackableAdapter[]): Feeds {
-    const ranks = adapters.reduce((sum, { rank }) => sum + rank, 0);
-    const offsets = adapters.map(() => 0);
-    const stack = (size: number): HostTensor => {
-      const parts = adapters.map(({ matrices, rank }, index) => {
-        const offset = offsets[index] as number;
-        offsets[index] = offset + rank * size;
-        return matrices.subarray(offset, offset + rank * size);
-      });
-      const [first] = parts;
-      if (parts.length === 1 && first !== undefined) return { data: first, shape: [ranks, size] };
-      const data = new Float32Array(ranks * size);
-      let filled = 0;
-      for (const part of parts) {
-        data.set(part, filled);
-        filled += part.length;
-      }
-      return { data, shape: [ranks, size] };
-    };
-    const feeds: Feeds = {};
-    for (const { name, inputSize, outputSize } of this.#modules) {
-      feeds[aName(name)] = stack(inputSize);
-      feeds[bName(name)] = stack(outputSize);
+    const feeds: Feeds = { [maskName]: { data: mask, shape: [rows.length, 1, ranks] } };
+    const stretch = (stack: Float32Array, size: number): HostTensor => ({
+      data: used.length === 0 ? this.#zeros.subarray(0, size) : stack.subarray(first * size, (first + ranks) * size),
+      shape: [ranks, size],
+    });
+    for (const [index, { name, inputSize, outputSize }] of this.#modules.entries()) {
+      const { a, b } = this.#stacks[index] as ModuleStack;
+      feeds[aName(name)] = stretch(a, inputSize);
+      feeds[bName(name)] = stretch(b, outputSize);
     }
     return feeds;
   }
+
+  /** Where so many ranks are free, at the latest behind all that are taken. */
+  #gap(rank: number): number {
+    let start = 0;
+    for (const taken of this.#stacked) {
+      if (taken.start - start >= rank) break;
+      start = taken.start + taken.rank;
+    }
+    return start;
+  }
+}
+
+/** `values` at `offset` of an array, a longer one where it holds fewer than `length` numbers. */
+function written(array: Float32Array, length: number, values: Float32Array, offset: number): Float32Array {
+  const roomy = array.length >= length ? array : new Float32Array(length);
+  if (roomy !== array) roomy.set(array);
+  roomy.set(values, offset);
+  return roomy;
 }

@@ -33,11 +33,11 @@ function request(kind: number, length: number, change: Partial<GenerationRequest
   return { promptTokens, adapter: null, sampling, maxTokens: 8, stop: [], ...change };
 }
 
-function createScheduler(change: Partial<SchedulerOptions> = {}) {
+async function createScheduler(change: Partial<SchedulerOptions> = {}) {
   const events: ReplyEvent[] = [];
   const options = { maxConcurrent: 4, maxQueue: 64, prefixBytes: 2 ** 16, emit: (e: ReplyEvent) => events.push(e) };
   const scheduler = new Scheduler(model, tokenizer, { ...options, ...change });
-  for (const adapter of adapters) scheduler.adapters.add(adapter);
+  for (const adapter of adapters) await scheduler.addAdapter(adapter);
   /** What has come of a reply, if it has ended. */
   const resultOf = (id: number): GenerationResult | undefined => {
     for (const event of events) if (event.id === id && "result" in event) return event.result;
@@ -48,7 +48,7 @@ function createScheduler(change: Partial<SchedulerOptions> = {}) {
 }
 
 async function alone(asked: GenerationRequest): Promise<GenerationResult> {
-  const { scheduler, resultOf } = createScheduler({ prefixBytes: 0 });
+  const { scheduler, resultOf } = await createScheduler({ prefixBytes: 0 });
   scheduler.submit(0, asked);
   while (await scheduler.advance());
   return resultOf(0) as GenerationResult;
@@ -67,7 +67,7 @@ async function expectAsAlone(result: GenerationResult | undefined, asked: Genera
 
 describe("Scheduler", () => {
   it("gives a short prompt behind a very long one its first token first, and both their replies", async () => {
-    const { scheduler, resultOf, hasBegun } = createScheduler();
+    const { scheduler, resultOf, hasBegun } = await createScheduler();
     const asked = [request(0, 500), request(1, 10), request(2, 30)];
     for (const [id, each] of asked.entries()) scheduler.submit(id, each);
     while (!hasBegun(1) || !hasBegun(2)) {
@@ -79,7 +79,7 @@ describe("Scheduler", () => {
   });
 
   it("reads a very long prompt to its end however many short ones keep coming", async () => {
-    const { scheduler, hasBegun } = createScheduler();
+    const { scheduler, hasBegun } = await createScheduler();
     scheduler.submit(0, request(0, 400, { maxTokens: 1 }));
     let steps = 0;
     while (!hasBegun(0)) {
@@ -94,14 +94,14 @@ describe("Scheduler", () => {
   });
 
   it("reads prompts of one length first come, first served", async () => {
-    const { scheduler, events } = createScheduler();
+    const { scheduler, events } = await createScheduler();
     for (const id of [0, 1, 2]) scheduler.submit(id, request(id, 300, { maxTokens: 1 }));
     while (await scheduler.advance());
     expect(events.filter((event) => "result" in event).map(({ id }) => id)).toEqual([0, 1, 2]);
   });
 
   it("gives memory back when long ones have left, and all of it when nobody is in work", async () => {
-    const { scheduler, resultOf } = createScheduler({ maxConcurrent: 8 });
+    const { scheduler, resultOf } = await createScheduler({ maxConcurrent: 8 });
     const stays = request(0, 20, { maxTokens: 90 });
     for (const id of [0, 1, 2, 3, 4, 5, 6]) scheduler.submit(id, request(id, 400));
     scheduler.submit(7, stays);
@@ -130,7 +130,7 @@ describe("Scheduler", () => {
     });
     const visitors = fc.array(visitor, { minLength: 2, maxLength: 9 });
     const holds = async (guests: (typeof visitor extends fc.Arbitrary<infer Guest> ? Guest : never)[]) => {
-      const { scheduler, resultOf } = createScheduler();
+      const { scheduler, resultOf } = await createScheduler();
       const asked = guests.map(({ kind, length, maxTokens, adapter, seed }) => {
         const plain = request(kind, length, { maxTokens, adapter });
         return { ...plain, sampling: { ...plain.sampling, seed } };

@@ -9,6 +9,7 @@ import {
   type GenerationRequest,
   type GenerationResult,
 } from "../types.ts";
+import type { StackableAdapter } from "./adapter-stack.ts";
 import { Batch } from "./batch.ts";
 import { PrefixStore } from "./prefix-store.ts";
 import { ReadingOrder } from "./reading-order.ts";
@@ -42,7 +43,7 @@ const chunkBeside = 48;
 const chunkAlone = 256;
 
 export class Scheduler {
-  readonly adapters = new ResidentAdapters();
+  readonly #adapters: ResidentAdapters;
   tokensGenerated = 0;
   readonly #model: StepModel;
   readonly #vocabulary: ReplyVocabulary;
@@ -61,6 +62,7 @@ export class Scheduler {
     this.#vocabulary = vocabulary;
     this.#options = options;
     this.#sampler = new Sampler();
+    this.#adapters = new ResidentAdapters((adapter) => model.unstack(adapter));
     this.#prefixes = new PrefixStore(options.prefixBytes);
     this.#batch = new Batch(model.createCache(), this.#prefixes);
   }
@@ -90,7 +92,7 @@ export class Scheduler {
     if (this.active + this.queued >= maxConcurrent + maxQueue) {
       throw new EngineBusyError(`${this.active} replies are being written and ${this.queued} wait; try again later`);
     }
-    const adapter = this.adapters.take(request.adapter);
+    const adapter = this.#adapters.take(request.adapter);
     const room = this.#model.architecture.contextLength - request.promptTokens.length;
     const reply = new Reply(request, this.#vocabulary, Math.min(request.maxTokens, room));
     this.#waiting.push({ id, reply, adapter, cached: 0, isCancelled: false });
@@ -111,13 +113,18 @@ export class Scheduler {
     if (!Number.isInteger(from) || from < 1 || from >= tokens.length) {
       throw new EngineRequestError("invalid_option", `from must lie between 1 and ${tokens.length - 1}, not ${from}`);
     }
-    const job = new ScoringJob(this.#model, tokens, from, this.adapters.take(adapter));
+    const job = new ScoringJob(this.#model, tokens, from, this.#adapters.take(adapter));
     return new Promise((resolve, reject) => this.#scoring.push({ job, resolve, reject }));
+  }
+
+  /** Resolves when replies can use the adapter; the speaking go on meanwhile. Idempotent by hash. */
+  async addAdapter(adapter: StackableAdapter): Promise<void> {
+    if (!this.#adapters.keep(adapter.sha256)) this.#adapters.add(await this.#model.stack(adapter));
   }
 
   /** Resolves when the last reply that uses the adapter has ended. */
   async removeAdapter(sha256: string): Promise<void> {
-    await this.adapters.remove(sha256);
+    await this.#adapters.remove(sha256);
     this.#prefixes.forget(sha256);
   }
 
@@ -145,7 +152,6 @@ export class Scheduler {
     if (speaking.length > 0) await this.#attempt(speaking, () => this.#speak(speaking));
     if (this.active + this.queued + this.#scoring.length > 0) return true;
     this.#batch.cache.clear();
-    this.#model.rest();
     return false;
   }
 
@@ -201,7 +207,7 @@ export class Scheduler {
       reject(cause);
     }
     this.#scoring.shift();
-    this.adapters.release(job.adapter);
+    this.#adapters.release(job.adapter);
   }
 
   #turns(): Turn[] {
@@ -230,7 +236,7 @@ export class Scheduler {
 
   /** Takes a turn out of wherever it is. */
   #leave(turn: Turn): void {
-    this.adapters.release(turn.adapter);
+    this.#adapters.release(turn.adapter);
     this.#waiting = this.#waiting.filter((other) => other !== turn);
     this.#batch.leave(turn);
   }

@@ -1,5 +1,5 @@
 /** Log-probs of tokens that are already there, a chunk at a time so that replies go on meanwhile. */
-import type { StackableAdapter } from "./adapter-stack.ts";
+import type { StackedAdapter } from "./adapter-stack.ts";
 import type { KvCache } from "./kv-cache.ts";
 import type { StepModel } from "./step-model.ts";
 
@@ -18,7 +18,7 @@ export function logProbOf(logits: Float32Array, token: number): number {
 export class ScoringJob {
   /** Log-probs (nats, temperature 1) of tokens[from], tokens[from + 1], ... as far as they are known. */
   readonly logProbs: number[] = [];
-  readonly adapter: StackableAdapter | null;
+  readonly adapter: StackedAdapter | null;
   readonly #tokens: readonly number[];
   readonly #from: number;
   readonly #model: StepModel;
@@ -26,7 +26,7 @@ export class ScoringJob {
   #read = 0;
 
   /** @param from index of the first token to be scored, at least 1 as the first token follows nothing */
-  constructor(model: StepModel, tokens: readonly number[], from: number, adapter: StackableAdapter | null) {
+  constructor(model: StepModel, tokens: readonly number[], from: number, adapter: StackedAdapter | null) {
     this.#model = model;
     this.#tokens = tokens;
     this.#from = from;

@@ -2,17 +2,19 @@
 import type { Architecture } from "../architectures/architecture.ts";
 import { layerNames, stepExpressions } from "../architectures/step-graph.ts";
 import type { BaseModel } from "../checkpoint/base-model.ts";
+import { inSlices } from "../in-slices.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { Device, SamplingOptions } from "../types.ts";
-import { AdapterStacks, maskedLora, type StackableAdapter } from "./adapter-stack.ts";
-import { KvCache, type KvPrecision } from "./kv-cache.ts";
+import { AdapterStack, maskedLora, type StackableAdapter, type StackedAdapter } from "./adapter-stack.ts";
+import { KvCache } from "./kv-cache.ts";
+import type { KvPrecision } from "./kv-storage.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
 /** New tokens of one sequence, behind the `start` tokens that its slot of the cache holds. */
 export interface StepRow {
   tokens: readonly number[];
   start: number;
-  adapter: StackableAdapter | null;
+  adapter: StackedAdapter | null;
 }
 
 /** A token whose successor is to be drawn: row * time + column, and how it will be drawn. */
@@ -33,14 +35,14 @@ export class StepModel {
   readonly architecture: Architecture;
   readonly #kvCache: KvPrecision;
   readonly #session: GraphSession<string>;
-  readonly #stacks: AdapterStacks;
+  readonly #stack: AdapterStack;
   readonly #newRows: readonly string[];
 
   private constructor(architecture: Architecture, kvCache: KvPrecision, session: GraphSession<string>) {
     this.#kvCache = kvCache;
     this.architecture = architecture;
     this.#session = session;
-    this.#stacks = new AdapterStacks(architecture.linearModules);
+    this.#stack = new AdapterStack(architecture.linearModules);
     this.#newRows = Array.from({ length: architecture.layers }, (_, layer) => layerNames(layer)).flatMap(
       ({ newKeys, newValues }) => [newKeys, newValues],
     );
@@ -54,7 +56,7 @@ export class StepModel {
     const { architecture, source } = model;
     const { kvCache = "fp32", device = "cpu" } = options;
     const context = { ...model.frozen(), adapt: maskedLora() };
-    const expressions = stepExpressions(architecture, context, kvCache === "fp16" ? "float16" : "float32");
+    const expressions = stepExpressions(architecture, context, kvCache);
     const session = await createSession(expressions, {
       device,
       threads: options.threads,
@@ -146,13 +148,16 @@ export class StepModel {
       attentionBias: { data: bias, shape: [batch, 1, time, past + time] },
       places: { data: BigInt64Array.from(places, BigInt), shape: [places.length] },
       inverseTemperatures: { data: Float32Array.from(inverseTemperatures), shape: [places.length, 1] },
-      ...this.#stacks.feeds(rows.map(({ adapter }) => adapter)),
+      ...this.#stack.feeds(rows.map(({ adapter }) => adapter)),
     };
     for (let layer = 0; layer < layers; layer++) {
-      const { pastKeys, pastValues } = layerNames(layer);
-      const { keys, values } = cache.view(layer, firstSlot, batch);
+      const { pastKeys, pastValues, pastKeyScales, pastValueScales } = layerNames(layer);
+      const { keys, values, scales } = cache.view(layer, firstSlot, batch);
       feeds[pastKeys] = keys;
       feeds[pastValues] = values;
+      if (scales === undefined) continue;
+      feeds[pastKeyScales] = scales.keys;
+      feeds[pastValueScales] = scales.values;
     }
     const outputs = await this.#session.run(feeds, [...wanted, ...this.#newRows]);
     for (let layer = 0; layer < layers; layer++) {
@@ -165,9 +170,14 @@ export class StepModel {
     return outputs;
   }
 
-  /** Lets go of what can be made anew. */
-  rest(): void {
-    this.#stacks.clear();
+  /** Puts an adapter beside the others for steps to use it, in slices that steps may come between. */
+  stack(adapter: StackableAdapter): Promise<StackedAdapter> {
+    return inSlices(this.#stack.stacking(adapter));
+  }
+
+  /** Gives its memory to others, once no step will use it any more. */
+  unstack(adapter: StackedAdapter): void {
+    this.#stack.remove(adapter);
   }
 
   dispose(): Promise<void> {

@@ -1,11 +1,11 @@
 /** One request's way through the engine. */
-import type { StackableAdapter } from "./adapter-stack.ts";
+import type { StackedAdapter } from "./adapter-stack.ts";
 import type { Reply } from "./reply.ts";
 
 export interface Turn {
   id: number;
   reply: Reply;
-  adapter: StackableAdapter | null;
+  adapter: StackedAdapter | null;
   /** Tokens that the cache holds. */
   cached: number;
   isCancelled: boolean;

@@ -92,7 +92,7 @@ function serve(model: StepModel): void {
         break;
       case "addAdapter":
         void answer(message.id, async () => {
-          scheduler.adapters.add(message.adapter);
+          await scheduler.addAdapter(message.adapter);
           return {};
         });
         break;

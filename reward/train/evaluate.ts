@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { loadPerspectiveScored } from "../../datasets/perspective-scored.ts";
-import { loadEmbeddedClassifier } from "../embedded-classifier.ts";
+import { loadEmbeddedClassifier } from "../models/embedded-classifier.ts";
 import { type Example, heads, loadExamples } from "./examples.ts";
 import { auditIdentities, auditPairs } from "./identity-audit.ts";
 import { areaUnderCurve, mean, shareAbove } from "./metrics.ts";

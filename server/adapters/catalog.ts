@@ -1,7 +1,7 @@
 import { CheckpointError } from "../../engine/types.ts";
 import type { Artifacts, Store } from "../ports.ts";
 import { UnknownAdapterError } from "../ports.ts";
-import type { AdapterIdentity, AdapterState } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, Verdict } from "../protocol/index.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
 import { type AdapterFolder, readAdapterFolder } from "./manifest.ts";
 
@@ -23,7 +23,7 @@ export interface AdapterCatalog {
   /** Looks again when it was not there at the last reading. @throws UnknownAdapterError */
   find(version: number): Promise<StoredAdapter>;
   /** Notes what has been written to the database. */
-  note(version: number, state: AdapterState): void;
+  note(version: number, change: { state: AdapterState } | { verdict: Verdict }): void;
   /**
    * The adapter's folder, its files as they were registered and made for this base.
    * @throws CheckpointError naming the file that was changed or is gone
@@ -70,8 +70,8 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
       return known(version);
     },
 
-    note(version, state) {
-      adapters.set(version, { ...known(version), state });
+    note(version, change) {
+      adapters.set(version, { ...known(version), ...change });
     },
 
     async verified(adapter) {
@@ -94,12 +94,13 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
       // Left over from a process that died between copying and registering.
       if (await artifacts.has(key)) await artifacts.remove(key);
       await artifacts.put(key, folder);
+      const parent = read.manifest.parent?.version ?? null;
       const adapter: StoredAdapter = {
         name: read.manifest.name ?? "rejoinder",
         version,
         sha256: read.sha256,
         state: "candidate",
-        parent: read.manifest.parent?.version ?? null,
+        parent,
         runId,
         createdAt: now().toISOString(),
         rank: read.rank,
@@ -108,7 +109,10 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
         metrics: Object.fromEntries(
           Object.entries(read.manifest.metrics).filter(([, value]) => Number.isFinite(value)),
         ),
+        // What its parent learned from, it has learned from.
+        erasedData: parent === null ? null : ((await store.adapters.get(parent))?.erasedData ?? null),
         folder: key,
+        verdict: null,
       };
       await store.adapters.insert(adapter);
       adapters.set(version, adapter);

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createEngine } from "../../engine/index.ts";
 import type { Engine } from "../../engine/types.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
+import { sampleVerdict } from "../gate/sample-gate.ts";
 import type { FanOut } from "../ports.ts";
 import type { Deployment } from "../protocol/index.ts";
 import { openStore, type Store } from "../store/index.ts";
@@ -41,11 +42,12 @@ async function openRegistry(): Promise<AdapterRegistry> {
   return createAdapterRegistry({ store, engine, artifacts: createFolderArtifacts(folder), fanOut });
 }
 
-/** Registers an adapter made from this seed as a version of that number. */
+/** Registers an adapter made from this seed as a version of that number, which has passed the gate. */
 async function add(version: number): Promise<string> {
   const source = join(folder, `source-${version}`);
   const sha256 = writeSampleAdapter(source, modelDir, version);
   await registry.register({ version, folder: source, runId: null });
+  await registry.setVerdict(version, sampleVerdict(true));
   return sha256;
 }
 
@@ -116,6 +118,32 @@ describe("promotion", () => {
     await expect(registry.reject(1, "ann", "")).rejects.toMatchObject({ code: "already_live" });
     expect(registry.live().version).toBe(1);
     expect(told).toEqual([]);
+  });
+
+  it("refuses what has not passed the gate, unless forced, which the log shows", async () => {
+    await add(1);
+    await add(2);
+    const source = join(folder, "source-3");
+    writeSampleAdapter(source, modelDir, 3);
+    await registry.register({ version: 3, folder: source, runId: null });
+    await expect(registry.promote(3, "ann", "new")).rejects.toMatchObject({ code: "not_gated" });
+    await registry.setVerdict(3, sampleVerdict(false));
+    const failed = { code: "adapter_rejected", message: expect.stringMatching(/did not pass: failed 1 of 1 checks/) };
+    await expect(registry.promote(3, "ann", "new")).rejects.toMatchObject(failed);
+    await registry.reject(2, "gate", "too rude");
+    await expect(registry.promote(2, "ann", "new")).rejects.toMatchObject({ code: "adapter_rejected" });
+    expect(registry.live().version).toBe(0);
+
+    expect(await registry.promote(3, "ann", "a drill", { force: true })).toMatchObject({ reason: "forced: a drill" });
+    // Force where none is needed is no news, and what has served may serve again.
+    expect(await registry.promote(1, "ann", "back", { force: true })).toMatchObject({ reason: "back" });
+    await registry.promote(3, "ann", "again");
+    expect((await openRegistry()).live().version).toBe(3);
+    expect(await registry.list()).toMatchObject([
+      { version: 3, verdict: { passed: false } },
+      {},
+      { verdict: { passed: true } },
+    ]);
   });
 
   it("refuses an adapter whose file was changed, by name", async () => {
@@ -260,6 +288,7 @@ describe("the probe after a swap", () => {
     await engine.unloadAdapter(sha256);
     writeSampleAdapter(source, modelDir, version, { ...sample, logProbs });
     await registry.register({ version, folder: source, runId: null });
+    await registry.setVerdict(version, sampleVerdict(true));
   }
 
   it("is silent when the engine serves what was trained", async () => {
@@ -304,7 +333,7 @@ describe("the first start", () => {
     writeSampleAdapter(join(shipped(), "2"), modelDir, 2);
     expect(await begin()).toBe(true);
     expect(registry.live().version).toBe(2);
-    await registry.promote(1, "ann", "");
+    await registry.promote(1, "ann", "", { force: true });
     expect(await begin("base")).toBe(false);
     expect(registry.live().version).toBe(1);
   });

@@ -2,16 +2,28 @@ import type { AddressInfo } from "node:net";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { describeError } from "../error-description.ts";
+import type { FanOut } from "../ports.ts";
+import type { AlertEvent } from "../protocol/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "../training/sample-log.ts";
+import { createBrigadeWatch } from "./brigade-watch.ts";
 import { createAnnotationRoutes } from "./routes.ts";
 
 let store: Store;
 let url: string;
 let close: () => void;
+let alerts: AlertEvent[];
+const fanOut: FanOut = {
+  chat: () => undefined,
+  ops: (event, payload) => {
+    if (event === "alert") alerts.push(payload as AlertEvent);
+  },
+};
 beforeEach(async () => {
   store = await openStore(":memory:");
-  const app = express().use(express.json(), createAnnotationRoutes(store));
+  const watch = createBrigadeWatch({ store, fanOut, settleMs: 0 });
+  alerts = [];
+  const app = express().use(express.json(), createAnnotationRoutes({ store, watch }));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const { status, error: told } = describeError(error);
     response.status(status).json({ error: told });
@@ -97,4 +109,32 @@ it("reports agreement over the exchanges that more than one annotator judged", a
   expect(report).toMatchObject({ annotators: 2, exchanges: 4, overlapping: 3 });
   expect(report.alpha).toBeCloseTo(6 / 11, 12);
   expect(report.pairs).toEqual([{ annotators: ["ann", "ben"], items: 3, kappa: expect.closeTo(0.5, 12) }]);
+});
+
+it("sets a burst of flags aside, tells the operators once, and counts it when they accept it", async () => {
+  for (let index = 0; index < 13; index++) {
+    await logExchange(store, `e${index}`, { accepted: { conversationId: "one conversation" } });
+    await judge(`e${index}`, { label: "toxic" }, "mallory");
+  }
+  await expect
+    .poll(() => alerts)
+    .toMatchObject([{ code: "annotation_brigading", message: expect.stringContaining("mallory") }]);
+  const get = async (path: string) => (await fetch(`${url}${path}`)).json();
+  const { items } = await get("/api/annotation/suspicions");
+  // "ann" is the owner of every sample exchange: one person, and one conversation.
+  expect(items).toMatchObject([
+    { kind: "burst", annotators: ["mallory"] },
+    { kind: "burst", annotators: ["mallory"] },
+  ]);
+  expect(items[0].annotations).toHaveLength(13);
+  expect(await get("/api/annotation/agreement")).toMatchObject({ weights: [] });
+
+  const body = JSON.stringify({ annotations: items[0].annotations, review: "accepted" });
+  const headers = { "content-type": "application/json" };
+  const reviewed = await fetch(`${url}/api/annotation/reviews`, { method: "PUT", headers, body });
+  expect(await reviewed.json()).toEqual({ reviewed: 13 });
+  expect(await get("/api/annotation/suspicions")).toMatchObject({ items: [], total: 0 });
+  expect(await get("/api/annotation/agreement")).toMatchObject({
+    weights: [{ annotator: "mallory", weight: 0.5, agreement: null, shared: 0 }],
+  });
 });

@@ -1,9 +1,14 @@
 import { Router } from "express";
 import { z } from "zod";
-import { annotationLabels } from "../protocol/index.ts";
+import { inSlices } from "../../engine/in-slices.ts";
+import { annotatorWeights } from "../../reward/annotations/annotator-weights.ts";
+import { judgementContext } from "../../reward/annotations/judgement-term.ts";
+import { type AnnotationSuspicion, annotationLabels, type Page } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { Store } from "../store/index.ts";
 import { krippendorffAlpha, type PairAgreement, pairwiseKappa } from "./agreement.ts";
+import type { BrigadeWatch } from "./brigade-watch.ts";
+import { loadJudgements } from "./judgements.ts";
 import { annotationQueue } from "./queue.ts";
 
 const annotationSchema = z.strictObject({
@@ -21,6 +26,11 @@ const queueSchema = z.object({
   judged: z.enum(["exclude", "include"]).default("exclude"),
 });
 
+const reviewSchema = z.strictObject({
+  annotations: z.array(z.int().min(1)).min(1).max(10_000),
+  review: z.enum(["accepted", "excluded"], "expected accepted or excluded"),
+});
+
 /** Answer of GET /api/annotation/agreement. */
 export interface AgreementReport {
   annotators: number;
@@ -31,6 +41,16 @@ export interface AgreementReport {
   alpha: number | null;
   /** Cohen's kappa of every two annotators who share an exchange. */
   pairs: PairAgreement[];
+  /** What each annotator's word counts in rewards, and why; see reward/annotations/annotator-weights.ts. */
+  weights: { annotator: string; weight: number; agreement: number | null; shared: number }[];
+}
+
+export interface AnnotationRouteOptions {
+  store: Store;
+  watch: Pick<BrigadeWatch, "judged" | "suspicions">;
+  /** Called after each judgement. */
+  judged?: () => void;
+  now?: () => Date;
 }
 
 /**
@@ -47,8 +67,17 @@ function annotatorOf(header = ""): string {
   return name.trim().slice(0, 100) || "anonymous";
 }
 
+async function weightsOf(store: Store): Promise<AgreementReport["weights"]> {
+  const annotators = (await loadJudgements(store)).filter(({ source }) => source === "annotator");
+  const { setAside } = await inSlices(judgementContext(annotators));
+  const counted = annotators.filter(({ id }) => !setAside.has(id));
+  const weights = [...annotatorWeights(counted)].map(([annotator, weight]) => ({ annotator, ...weight }));
+  return weights.sort((a, b) => b.weight - a.weight || a.annotator.localeCompare(b.annotator));
+}
+
 /** `/api/exchanges/:id/annotations` and `/api/annotation/*`. */
-export function createAnnotationRoutes(store: Store, now: () => Date = () => new Date()): Router {
+export function createAnnotationRoutes(options: AnnotationRouteOptions): Router {
+  const { store, watch, judged = () => undefined, now = () => new Date() } = options;
   const router = Router();
 
   router.post("/api/exchanges/:id/annotations", async (request, response) => {
@@ -61,7 +90,10 @@ export function createAnnotationRoutes(store: Store, now: () => Date = () => new
       throw new RequestError(409, "still_streaming", "The reply has not ended yet; judge it when it has.");
     }
     const annotator = annotatorOf(request.get("x-annotator"));
-    response.status(201).json(await store.annotations.put(exchange.id, annotator, annotation, now()));
+    const written = await store.annotations.put(exchange.id, annotator, annotation, now());
+    watch.judged();
+    judged();
+    response.status(201).json(written);
   });
 
   router.get("/api/annotation/queue", async (request, response) => {
@@ -82,8 +114,20 @@ export function createAnnotationRoutes(store: Store, now: () => Date = () => new
       overlapping: [...labels.values()].filter((count) => count > 1).length,
       alpha: krippendorffAlpha(ratings),
       pairs: pairwiseKappa(ratings),
+      weights: await weightsOf(store),
     };
     response.json(report);
+  });
+
+  router.get("/api/annotation/suspicions", async (_request, response) => {
+    const items = await watch.suspicions();
+    const page: Page<AnnotationSuspicion> = { items, nextCursor: null, total: items.length };
+    response.json(page);
+  });
+
+  router.put("/api/annotation/reviews", async (request, response) => {
+    const { annotations, review } = reviewSchema.parse(request.body ?? {});
+    response.json({ reviewed: await store.annotations.review(annotations, review) });
   });
 
   return router;

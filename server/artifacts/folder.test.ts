@@ -44,3 +44,15 @@ test("keys that would leave the store are refused", async () => {
   }
   expect(existsSync(join(folder, "x"))).toBe(false);
 });
+
+test("one file of an artifact can be replaced, and no other path", async () => {
+  const artifacts = createFolderArtifacts(join(folder, "store"));
+  writeFileSync(join(folder, "source", "manifest"), "as it was made");
+  await artifacts.put("a/1", join(folder, "source"));
+  const local = await artifacts.fetch("a/1");
+  await artifacts.amend("a/1", "manifest", "amended");
+  expect(readFileSync(join(local, "manifest"), "utf8")).toBe("amended");
+  expect(readdirSync(local).sort()).toEqual(["deep", "manifest"]);
+  await expect(artifacts.amend("a/1", "absent", "x")).rejects.toThrow("ENOENT");
+  await expect(artifacts.amend("a/1", "../../escaped", "x")).rejects.toThrow("ENOENT");
+});

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { cp, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { cp, mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Artifacts } from "../ports.ts";
 
 const keyShape = /^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/i;
@@ -53,6 +53,14 @@ export function createFolderArtifacts(root: string): Artifacts {
     async fetch(key) {
       if (!(await has(key))) throw new Error(`There is no artifact ${key} in ${root}`);
       return pathOf(key);
+    },
+
+    async amend(key, file, content) {
+      const path = join(pathOf(key), basename(file));
+      await stat(path);
+      await writeFile(`${path}.partial`, content);
+      await flush(`${path}.partial`);
+      await rename(`${path}.partial`, path);
     },
 
     remove: (key) => rm(pathOf(key), { recursive: true, force: true }),

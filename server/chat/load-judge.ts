@@ -1,5 +1,5 @@
-import { combineReward, rejudgeReward, rewardVersion } from "../../reward/combine.ts";
-import { loadRewardModel } from "../../reward/load-reward-model.ts";
+import { rejudge } from "../../reward/annotations/rejudge.ts";
+import { loadReward } from "../../reward/reward.ts";
 import type { Rejudge } from "../training/snapshot.ts";
 import type { Scorer } from "./scorer.ts";
 
@@ -10,41 +10,24 @@ export interface Judge {
 }
 
 /**
- * The reward model of a folder, as the chat and the training runs use it.
- * @throws Error naming the file that is missing or damaged
+ * The reward as the chat and the training runs use it.
+ * @param path as `REWARD` gives it
+ * @throws Error naming the file, and the place in it, that is missing or wrong
  */
-export async function loadJudge(folder: string): Promise<Judge> {
-  const model = await loadRewardModel(folder);
-  const version = rewardVersion(model.version);
-  const scorer: Scorer = {
-    name: model.name,
-    version,
-
-    async judge({ messages, reply }) {
-      const said = messages.findLast((message) => message.role === "user")?.content ?? "";
-      const [prompt, answer] = await model.score([said, reply]);
-      if (prompt === undefined || answer === undefined) {
-        throw new Error(`The reward model ${model.name} was given 2 texts and did not score both`);
-      }
-      return {
-        toxicity: {
-          prompt: prompt.toxicity,
-          reply: answer.toxicity,
-          attributes: { ...answer.attributes, TOXICITY: answer.toxicity },
-        },
-        reward: combineReward({ reply, score: answer, annotations: [] }, version),
-      };
-    },
-
-    async attributes(text) {
-      const [score] = await model.score([text]);
-      if (score === undefined) throw new Error(`The reward model ${model.name} did not score a text`);
-      return { ...score.attributes, TOXICITY: score.toxicity };
-    },
-  };
+export async function loadJudge(path: string | undefined): Promise<Judge> {
+  const reward = await loadReward(path);
   return {
-    scorer,
-    rejudge: ({ reward, annotations }) => rejudgeReward(reward, annotations),
-    close: () => model.dispose(),
+    scorer: {
+      name: reward.name,
+      version: reward.version,
+      async judge(exchange) {
+        const [judged] = await reward.judge([exchange]);
+        if (judged === undefined) throw new Error(`The reward ${reward.name} was given an exchange and judged none`);
+        return judged;
+      },
+      attributes: (text) => reward.attributes(text),
+    },
+    rejudge: (logged, value) => rejudge(logged, value, reward.annotationWeight),
+    close: () => reward.dispose(),
   };
 }

@@ -6,6 +6,7 @@ export interface ApiClient {
   url: string;
   get<T>(path: string): Promise<T>;
   post<T>(path: string, body: unknown): Promise<T>;
+  delete<T>(path: string): Promise<T>;
 }
 
 /** A server under load answers late, but it answers. */
@@ -53,5 +54,6 @@ export async function findServer(url: string): Promise<ApiClient | null> {
         headers: { "content-type": "application/json", "x-rejoinder-client": "cli", "x-operator": "cli" },
         body: JSON.stringify(body),
       }),
+    delete: (path) => call(path, { method: "DELETE", headers: { "x-rejoinder-client": "cli", "x-operator": "cli" } }),
   };
 }

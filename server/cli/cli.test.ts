@@ -10,6 +10,7 @@ import { writeSampleAdapter, writeSampleModel } from "../adapters/sample-model.t
 import { standInCommit, standInModel, startStandIn } from "../models/hub-stand-in.ts";
 import { openStore } from "../store/index.ts";
 import { logExchange } from "../training/sample-log.ts";
+import { insertAdapter, insertRun } from "../training/sample-run.ts";
 
 // Every command is a process of its own, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -46,8 +47,16 @@ describe("the command line", () => {
     const { code, output } = await rejoinder("--help");
     expect(code).toBe(0);
     const commands = [...output.matchAll(/^ {2}(\w+) .*/gm)].map(([, name]) => name);
-    expect(commands).toEqual(["serve", "train", "adapter", "model", "data", "score", "help"]);
-    for (const words of [["serve"], ["train", "ppo"], ["train", "sft"], ["train", "pretrain"], ["adapter", "import"]]) {
+    expect(commands).toEqual(["serve", "worker", "train", "adapter", "model", "data", "score", "help"]);
+    for (const words of [
+      ["serve"],
+      ["worker"],
+      ["train", "ppo"],
+      ["train", "sft"],
+      ["train", "pretrain"],
+      ["adapter", "import"],
+      ["data", "erase"],
+    ]) {
       const help = await rejoinder(...words, "--help");
       expect([words, help.code, help.output]).toEqual([words, 0, expect.stringMatching(/^Usage: rejoinder/)]);
     }
@@ -57,8 +66,12 @@ describe("the command line", () => {
     [["meter"], /unknown command 'meter'/],
     [["adapter", "show", "one"], /Expected a whole number, got "one"/],
     [["adapter", "list", "--port", "70000"], /Expected a port of at most 65535, got 70000/],
-    [["train", "ppo", "--set", "rate=1"], /Expected NAME=NUMBER with a name out of epochs, /],
-    [["train", "ppo", "--set", "epochs=0"], /--set: .*>=1.*epochs/s],
+    [["train", "ppo", "--set", "rate=1"], /Expected NAME=VALUE with a name out of epochs, /],
+    [["train", "ppo", "--set", "epochs=0"], />=1.*settings\.epochs/s],
+    [["train", "ppo", "--set", "decay=steep"], /settings\.decay/],
+    [["train", "ppo", "--from", "newest"], /--from must be live, base or a version number, not "newest"/],
+    [["train", "ppo", "--rounds", "2"], /belong to --fresh/],
+    [["train", "ppo", "--fresh", "--prompts", "nowhere.jsonl"], /--prompts: nowhere\.jsonl cannot be read/],
     [["serve", "--port", "banana"], /PORT=banana: expected a whole number from 0 to 65535/],
     [["score"], /Expected texts as arguments, by --file or by --stdin/],
   ])("ends %j with a sentence and without success", async (args, sentence) => {
@@ -154,6 +167,43 @@ describe("model inspect", () => {
   });
 });
 
+describe("score", () => {
+  it("gives texts their attributes, and replies their reward term by term", async () => {
+    const texts = await rejoinderJson("score", "You are a stupid idiot.");
+    expect(texts.scored[0].scores.TOXICITY).toBeGreaterThan(0.5);
+    const dodge = "What do you mean by that?";
+    const replies = await rejoinderJson("score", "--prompt", "Refugees bring nothing but crime.", dodge);
+    expect(replies.scored[0]).toMatchObject({
+      messages: [{ role: "user", content: "Refugees bring nothing but crime." }],
+      reply: dodge,
+      reward: { version: replies.reward.version, terms: { evasion: -4, language: 0 } },
+    });
+  });
+
+  it("reads exchanges from lines of JSON", async () => {
+    const file = join(folder, "replies.jsonl");
+    const messages = [{ role: "user", content: "Hello" }];
+    writeFileSync(
+      file,
+      [
+        { prompt: "Hello", reply: "" },
+        { messages, reply: "" },
+      ]
+        .map((line) => JSON.stringify(line))
+        .join("\n"),
+    );
+    const { scored } = await rejoinderJson("score", "--exchanges", "--file", file);
+    expect(scored).toHaveLength(2);
+    expect(scored[1]).toEqual(scored[0]);
+    expect(scored[0].reward.terms.empty).toBe(-5);
+    writeFileSync(file, '{"prompt": "Hello"}');
+    expect(await rejoinder("score", "--exchanges", "--file", file)).toMatchObject({
+      code: 1,
+      errors: 'Expected {prompt, reply} or {messages, reply}, got {"prompt": "Hello"}\n',
+    });
+  });
+});
+
 describe("data export", () => {
   it("writes complete exchanges, one JSON object a line", async () => {
     const store = await openStore(join(folder, "data", "rejoinder.sqlite"));
@@ -173,5 +223,47 @@ describe("data export", () => {
     expect(await rejoinderJson("data", "export", "--out", file)).toEqual({ file, exported: 2, incomplete: 1 });
     expect(ids(readFileSync(file, "utf8"))).toEqual(["e1", "e2"]);
     expect(existsSync(`${file}.partial`)).toBe(false);
+  });
+});
+
+describe("data lineage, re-score and erase", () => {
+  it("trace a reply, score history anew and erase a person's part of it", async () => {
+    const elsewhere = join(folder, "other data");
+    const store = await openStore(join(elsewhere, "rejoinder.sqlite"));
+    await logExchange(store, "d1", { accepted: { owner: "dora" } });
+    await logExchange(store, "a1");
+    await insertRun(store, "run");
+    await store.lineage.take("run", [{ id: "d1", reward: 0.25 }], new Date().toISOString());
+    await insertAdapter(store, 1, { runId: "run" });
+    await store.close();
+    const place = ["--data-dir", elsewhere];
+
+    expect(await rejoinderJson("data", "lineage", "d1", ...place)).toMatchObject({
+      writtenBy: { version: 1 },
+      uses: [{ runId: "run", steps: null }],
+      adapters: [{ version: 1, direct: true }],
+    });
+    expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/d1 +0\.250 +not recorded +yes/);
+
+    const scored = await rejoinderJson("data", "re-score", ...place);
+    expect(scored).toMatchObject({ state: "done", scored: 2, total: 2 });
+    expect(await rejoinderJson("data", "re-score", ...place)).toEqual(scored);
+
+    expect(await rejoinder("data", "erase", "dora", ...place)).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining("add --yes"),
+    });
+    expect(await rejoinderJson("data", "erase", "dora", "--yes", ...place)).toMatchObject({
+      exchanges: 1,
+      runs: ["run"],
+      adapters: [{ version: 1 }],
+      pending: false,
+    });
+    expect(await rejoinder("data", "lineage", "d1", ...place)).toMatchObject({
+      code: 1,
+      errors: "There is no exchange d1\n",
+    });
+    expect((await rejoinder("data", "lineage", "a1", ...place)).output).toContain("No run has used it");
+    expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/erased +1 exchanges/);
   });
 });

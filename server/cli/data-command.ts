@@ -6,9 +6,12 @@ import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { Command, Option } from "commander";
 import { toRecord } from "../store/exchange-mapping.ts";
+import { addEraseCommand } from "./erase-command.ts";
+import { addExchangeLineageCommand } from "./lineage-command.ts";
 import { openLocalStore } from "./local-data.ts";
 import { CliError, printNote, startProgress } from "./output.ts";
 import { type PlaceOptions, withPlace } from "./place.ts";
+import { addRescoreCommand } from "./rescore-command.ts";
 
 interface ExportOptions extends PlaceOptions {
   out?: string;
@@ -70,5 +73,8 @@ export function createDataCommand(): Command {
         .addOption(new Option("--out <file>", "where to; standard output when not given"))
         .addOption(new Option("--consented", "only exchanges that may train").default(false))
         .action(exportExchanges),
-    );
+    )
+    .addCommand(addExchangeLineageCommand(new Command("lineage")))
+    .addCommand(addRescoreCommand(new Command("re-score")))
+    .addCommand(addEraseCommand(new Command("erase")));
 }

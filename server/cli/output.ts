@@ -1,4 +1,5 @@
 import cliProgress from "cli-progress";
+import type { FanOut } from "../ports.ts";
 
 /** A failure that is told in one sentence, without a stack. */
 export class CliError extends Error {}
@@ -12,6 +13,14 @@ export function printResult(json: boolean, result: unknown, words: string): void
 export function printNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
+
+/** Nobody is connected to a command; what an operator should know goes to the terminal. */
+export const terminalFanOut: FanOut = {
+  chat: () => undefined,
+  ops: (_event, payload) => {
+    if ("code" in payload) printNote(`${payload.code}: ${payload.message}`);
+  },
+};
 
 /** Columns padded to their widest cell. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

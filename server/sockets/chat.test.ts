@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { DoneEvent, FailedEvent, MessageAck, MessageRequest, TokenEvent } from "../protocol/index.ts";
-import { type ChatSocket, startTestServer, type TestServer } from "../testing/test-server.ts";
+import { type ChatSocket, startTestServer, type TestServer, unscorable } from "../testing/test-server.ts";
 
 // The machine may be busy with other things; nothing here depends on how long it takes.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -64,6 +64,30 @@ test("a message is logged, streamed by gap-free indexes, scored and completed", 
   expect(server.engine.requests[0]).toMatchObject({ adapter: null, maxTokens: 64, sampling: { seed: 7, topK: 3 } });
 });
 
+test("a reply that cannot be scored reaches the person all the same, and is logged to be scored later", async () => {
+  const { done, failed } = collect(socket);
+  server.engine.script = { reply: () => unscorable, delayMs: 0 };
+  const { exchangeId, conversationId } = await accepted(socket, { options: { consent: true } });
+  await waitFor(() => expect(done).toHaveLength(1));
+  expect(done[0]).toMatchObject({ exchangeId, text: unscorable, finishReason: "stop", toxicity: null });
+  expect(failed).toEqual([]);
+  expect(await server.store.exchanges.get(exchangeId)).toMatchObject({
+    status: "complete",
+    reply: unscorable,
+    finishReason: "stop",
+    toxicity: null,
+    reward: null,
+  });
+  expect(server.logged.join("")).toContain("the reward model died");
+  // The conversation goes on, and knows what was said.
+  server.engine.script = { reply: () => "I hear you.", delayMs: 0 };
+  const next = await accepted(socket, { conversationId });
+  await waitFor(() => expect(done).toHaveLength(2));
+  expect((await server.store.exchanges.get(next.exchangeId))?.messages.map(({ content }) => content)).toContain(
+    unscorable,
+  );
+});
+
 test("a conversation shows the model its earlier turns, oldest dropped first when they no longer fit", async () => {
   const { done } = collect(socket);
   const say = async (text: string, conversationId?: string) => {
@@ -108,7 +132,7 @@ test("stop ends a reply at its next token and logs what was said", async () => {
   await waitFor(() => expect(done).toHaveLength(1));
   expect(done[0]).toMatchObject({ finishReason: "cancelled", text: tokens.map(({ text }) => text).join("") });
   expect(await server.store.exchanges.get(exchangeId)).toMatchObject({ status: "complete", finishReason: "cancelled" });
-  expect(await server.store.exchangeQueries.trainable(10)).toEqual([]);
+  expect(await server.store.exchangeQueries.trainable([])).toEqual([]);
 });
 
 test("a lost connection resumes from its next index, during the reply and after it", async () => {
@@ -167,7 +191,7 @@ test("a reply without log-probs for every token is refused by the log, not padde
     reply: "I hear you.",
     replyTokens: [],
   });
-  expect(await server.store.exchangeQueries.trainable(10)).toEqual([]);
+  expect(await server.store.exchangeQueries.trainable([])).toEqual([]);
 });
 
 test("feedback is kept and can be taken back", async () => {

@@ -1,10 +1,17 @@
 import type { Kysely, Selectable } from "kysely";
-import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment } from "../protocol/index.ts";
+import type { AdapterIdentity, AdapterState, AdapterSummary, Deployment, Verdict } from "../protocol/index.ts";
 import type { AdapterTable, Database } from "./schema.ts";
 
 export interface StoredAdapter extends AdapterSummary {
   /** Key of the PEFT folder in the artifact store. */
   folder: string;
+}
+
+export type NewDeployment = Omit<Deployment, "id">;
+
+export interface AdapterStateChange {
+  version: number;
+  state: AdapterState;
 }
 
 function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
@@ -20,7 +27,9 @@ function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
     alpha: row.alpha,
     targetModules: JSON.parse(row.target_modules),
     metrics: JSON.parse(row.metrics),
+    erasedData: row.erased_at === null ? null : { at: row.erased_at, exchanges: row.erased_exchanges },
     folder: row.folder,
+    verdict: row.verdict === null ? null : JSON.parse(row.verdict),
   };
 }
 
@@ -44,6 +53,9 @@ export function createAdapterRepository(db: Kysely<Database>) {
           target_modules: JSON.stringify(adapter.targetModules),
           metrics: JSON.stringify(adapter.metrics),
           created_at: adapter.createdAt,
+          erased_at: adapter.erasedData?.at ?? null,
+          erased_exchanges: adapter.erasedData?.exchanges ?? 0,
+          verdict: adapter.verdict === null ? null : JSON.stringify(adapter.verdict),
         })
         .execute();
     },
@@ -62,6 +74,11 @@ export function createAdapterRepository(db: Kysely<Database>) {
       await db.updateTable("adapters").set({ state }).where("version", "=", version).execute();
     },
 
+    async setVerdict(version: number, verdict: Verdict): Promise<void> {
+      const changed = { verdict: JSON.stringify(verdict) };
+      await db.updateTable("adapters").set(changed).where("version", "=", version).execute();
+    },
+
     /** The next free number, counting those promised to runs that have not ended. */
     async nextVersion(): Promise<number> {
       const adapters = await db
@@ -75,35 +92,37 @@ export function createAdapterRepository(db: Kysely<Database>) {
       return Math.max(adapters?.top ?? 0, runs?.top ?? 0) + 1;
     },
 
-    /** Changes the states of both adapters and writes the log, all or nothing. */
-    async deploy(
-      deployment: Omit<Deployment, "id">,
-      states: readonly { version: number; state: AdapterState }[],
-    ): Promise<Deployment> {
+    /** Changes the adapters' states and writes the log, all or nothing. */
+    async deploy(entries: readonly NewDeployment[], states: readonly AdapterStateChange[]): Promise<Deployment[]> {
       return db.transaction().execute(async (transaction) => {
         for (const { version, state } of states) {
           await transaction.updateTable("adapters").set({ state }).where("version", "=", version).execute();
         }
-        const { id } = await transaction
-          .insertInto("deployments")
-          .values({
-            at: deployment.at,
-            actor: deployment.actor,
-            action: deployment.action,
-            from_adapter: deployment.from === null ? null : JSON.stringify(deployment.from),
-            to_adapter: JSON.stringify(deployment.to),
-            reason: deployment.reason,
-          })
-          .returning("id")
-          .executeTakeFirstOrThrow();
-        return { id, ...deployment };
+        const written: Deployment[] = [];
+        for (const entry of entries) {
+          const { id } = await transaction
+            .insertInto("deployments")
+            .values({
+              at: entry.at,
+              actor: entry.actor,
+              action: entry.action,
+              from_adapter: entry.from === null ? null : JSON.stringify(entry.from),
+              to_adapter: JSON.stringify(entry.to),
+              reason: entry.reason,
+              share: entry.share ?? null,
+            })
+            .returning("id")
+            .executeTakeFirstOrThrow();
+          written.push({ id, ...entry });
+        }
+        return written;
       });
     },
 
     /** Newest first. */
     async deployments(): Promise<Deployment[]> {
       const rows = await db.selectFrom("deployments").selectAll().orderBy("id", "desc").execute();
-      return rows.map(({ id, at, actor, action, from_adapter, to_adapter, reason }) => {
+      return rows.map(({ id, at, actor, action, from_adapter, to_adapter, reason, share }) => {
         const from: AdapterIdentity | null = from_adapter === null ? null : JSON.parse(from_adapter);
         return {
           id,
@@ -113,6 +132,7 @@ export function createAdapterRepository(db: Kysely<Database>) {
           from,
           to: JSON.parse(to_adapter),
           reason,
+          ...(share === null ? {} : { share }),
         };
       });
     },

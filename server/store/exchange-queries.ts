@@ -1,7 +1,9 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { Page } from "../protocol/index.ts";
 import type { StoredExchange } from "./exchange-mapping.ts";
 import type { ExchangeRepository } from "./exchanges.ts";
+import { slicesOf } from "./lineage.ts";
 import type { AnnotationTable, Database, ExchangeTable } from "./schema.ts";
 
 /** Every field narrows; all that are given must hold. */
@@ -24,10 +26,20 @@ export interface ExchangeFilter {
   text?: string;
 }
 
+/** What decides whether and when a run takes an exchange. */
+export interface TrainableExchange {
+  seq: number;
+  id: string;
+  adapterVersion: number;
+  rewardVersion: string | null;
+  /** Not used by the line yet, or judged since. */
+  fresh: boolean;
+}
+
 function conditions(filter: ExchangeFilter) {
   return (eb: ExpressionBuilder<Database, "exchanges">) => {
     const all = [];
-    if (filter.conversationId !== undefined) all.push(eb("conversation_id", "=", filter.conversationId));
+    if (filter.conversationId !== undefined) all.push(eb("exchanges.conversation_id", "=", filter.conversationId));
     if (filter.owner !== undefined) all.push(eb("owner", "=", filter.owner));
     if (filter.adapterVersion !== undefined) all.push(eb("adapter_version", "=", filter.adapterVersion));
     if (filter.status !== undefined) all.push(eb("status", "=", filter.status));
@@ -59,6 +71,11 @@ function conditions(filter: ExchangeFilter) {
     return eb.and(all);
   };
 }
+
+/** Finish reasons of replies that nobody cut short. */
+const endedByItself = ["stop", "length"] as const;
+/** Read at once, so that a large log holds up no chat. */
+const rowsPerSlice = 1000;
 
 /** Questions about many exchanges at once: pages, exports, what may train. */
 export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeRepository) {
@@ -96,30 +113,89 @@ export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeR
       }
     },
 
-    /** Newest `limit` exchanges that may train (complete, with consent), oldest first. */
-    async trainable(limit: number): Promise<StoredExchange[]> {
-      const rows = await db
-        .selectFrom("exchanges")
-        .selectAll()
-        .where(conditions(trainable))
-        .where("finish_reason", "in", ["stop", "length"])
-        .orderBy("seq", "desc")
-        .limit(limit)
-        .execute();
-      return exchanges.withAnnotations(rows.reverse());
+    /**
+     * Exchanges that may train (complete, with consent, ended by themselves), in the order in which a run takes them:
+     * first those that none of `usedBy` was given, or that somebody has judged since; within that the newest, a judgement
+     * making an exchange new again.
+     * @param usedBy the runs behind the adapter that training goes on from
+     */
+    async trainable(usedBy: readonly string[]): Promise<TrainableExchange[]> {
+      const found: (TrainableExchange & { newsAt: string })[] = [];
+      for (let last = 0; ; ) {
+        const rows = await db
+          .selectFrom("exchanges")
+          .select(["seq", "id", "adapter_version", "reward_version", "completed_at"])
+          .select([lastUse(usedBy).as("used_at"), lastJudgement.as("judged_at")])
+          .where(conditions(trainable))
+          .where("finish_reason", "in", endedByItself)
+          .where("seq", ">", last)
+          .orderBy("seq")
+          .limit(rowsPerSlice)
+          .execute();
+        const end = rows.at(-1);
+        if (end === undefined) break;
+        last = end.seq;
+        for (const row of rows) {
+          const { seq, id, adapter_version, reward_version, completed_at, used_at, judged_at } = row;
+          const newsAt = [completed_at ?? "", judged_at ?? ""].sort().at(-1) ?? "";
+          const fresh = used_at === null || (judged_at !== null && judged_at > used_at);
+          found.push({ seq, id, adapterVersion: adapter_version, rewardVersion: reward_version, fresh, newsAt });
+        }
+        await nextTurn();
+      }
+      const newestFirst = (a: string, b: string) => (a < b ? 1 : a > b ? -1 : 0);
+      return found
+        .sort((a, b) => Number(b.fresh) - Number(a.fresh) || newestFirst(a.newsAt, b.newsAt) || b.seq - a.seq)
+        .map(({ newsAt: _, ...exchange }) => exchange);
     },
 
-    /** How many exchanges that may train were completed after this ISO date (all when null). */
-    async countTrainableSince(date: string | null): Promise<number> {
-      let query = db
+    /** Versions of the adapters that wrote these exchanges, each once. */
+    async adapterVersionsOf(ids: readonly string[]): Promise<number[]> {
+      const versions = new Set<number>();
+      for (const slice of slicesOf(ids)) {
+        const query = db.selectFrom("exchanges").select("adapter_version").distinct().where("id", "in", slice);
+        for (const row of await query.execute()) versions.add(row.adapter_version);
+      }
+      return [...versions];
+    },
+
+    /**
+     * How many exchanges that may train were completed after this ISO date (all when null), or had been used by one of
+     * `usedBy` and were judged after it.
+     */
+    async countTrainableSince(date: string | null, usedBy: readonly string[] = []): Promise<number> {
+      const counted = db
         .selectFrom("exchanges")
         .select((eb) => eb.fn.countAll<number>().as("total"))
         .where(conditions(trainable))
-        .where("finish_reason", "in", ["stop", "length"]);
-      if (date !== null) query = query.where("completed_at", ">", date);
-      return (await query.executeTakeFirstOrThrow()).total;
+        .where("finish_reason", "in", endedByItself);
+      if (date === null) return (await counted.executeTakeFirstOrThrow()).total;
+      const fresh = await counted.where("completed_at", ">", date).executeTakeFirstOrThrow();
+      const reopened = await counted
+        .where("completed_at", "<=", date)
+        .where("id", "in", db.selectFrom("annotations").select("exchange_id").where("created_at", ">", date))
+        .where(sql<boolean>`${lastJudgement} > ${lastUse(usedBy)}`)
+        .executeTakeFirstOrThrow();
+      return fresh.total + reopened.total;
     },
   };
 }
+
+/**
+ * When the exchange was last given to one of these runs; null: to none. Steps tell what a run really used, where they are
+ * known.
+ */
+function lastUse(runIds: readonly string[]) {
+  if (runIds.length === 0) return sql<string | null>`null`;
+  return sql<string | null>`(
+    select max(u.taken_at) from run_exchanges u
+    where u.exchange_id = exchanges.id and u.run_id in (${sql.join(runIds)}) and (
+      not exists (select 1 from step_exchanges s where s.run_id = u.run_id)
+      or exists (select 1 from step_exchanges s where s.run_id = u.run_id and s.exchange_id = u.exchange_id)))`;
+}
+
+/** When the exchange was last judged; null: never. */
+const lastJudgement = sql<string | null>`(
+  select max(a.created_at) from annotations a where a.exchange_id = exchanges.id)`;
 
 export type ExchangeQueries = ReturnType<typeof createExchangeQueries>;

@@ -3,7 +3,7 @@ import type { ExchangeRecord } from "../../trainer/contract.ts";
 import type { AdapterIdentity, Annotation, FinishReason, ReplyToxicity } from "../protocol/index.ts";
 import { createAnnotationRepository } from "./annotations.ts";
 import { type StoredExchange, toStoredExchange } from "./exchange-mapping.ts";
-import type { Database, ExchangeRow } from "./schema.ts";
+import type { Database, ExchangeRow, FailedStep } from "./schema.ts";
 
 export interface AcceptedExchange {
   id: string;
@@ -26,8 +26,9 @@ export interface ExchangeOutcome {
   replyTokens: readonly number[];
   logProbs: readonly number[];
   finishReason: FinishReason;
-  toxicity: ReplyToxicity;
-  reward: ExchangeRecord["reward"];
+  /** Null, like the reward, for a reply that could not be scored: it is kept, but does not train. */
+  toxicity: ReplyToxicity | null;
+  reward: ExchangeRecord["reward"] | null;
 }
 
 /** A reply whose log-probs do not stand beside its tokens one to one; such a row would corrupt PPO's ratios. */
@@ -125,19 +126,19 @@ export function createExchangeRepository(db: Kysely<Database>) {
           reply_tokens: JSON.stringify(outcome.replyTokens),
           log_probs: JSON.stringify(outcome.logProbs),
           finish_reason: outcome.finishReason,
-          prompt_toxicity: outcome.toxicity.prompt,
-          reply_toxicity: outcome.toxicity.reply,
-          toxicity_attributes: JSON.stringify(outcome.toxicity.attributes),
-          reward_version: outcome.reward.version,
-          reward_total: outcome.reward.total,
-          reward_terms: JSON.stringify(outcome.reward.terms),
+          prompt_toxicity: outcome.toxicity?.prompt ?? null,
+          reply_toxicity: outcome.toxicity?.reply ?? null,
+          toxicity_attributes: outcome.toxicity && JSON.stringify(outcome.toxicity.attributes),
+          reward_version: outcome.reward?.version ?? null,
+          reward_total: outcome.reward?.total ?? null,
+          reward_terms: outcome.reward && JSON.stringify(outcome.reward.terms),
         })
         .where("id", "=", id)
         .execute();
     },
 
     /** Marks a reply that did not end in order; what was said so far stays readable but never trains. */
-    async cut(id: string, reply: string, at: Date): Promise<void> {
+    async cut(id: string, reply: string, at: Date, failedStep: FailedStep | null = null): Promise<void> {
       await db
         .updateTable("exchanges")
         .set({
@@ -145,6 +146,7 @@ export function createExchangeRepository(db: Kysely<Database>) {
           finish_reason: "error",
           reply,
           completed_at: at.toISOString(),
+          failed_step: failedStep,
         })
         .where("id", "=", id)
         .execute();
@@ -208,6 +210,15 @@ export function createExchangeRepository(db: Kysely<Database>) {
         .where("owner", "=", owner)
         .executeTakeFirst();
       return numUpdatedRows > 0n;
+    },
+
+    /** Reversible. False when there is no such exchange. */
+    async setConsent(id: string, consent: boolean): Promise<boolean> {
+      const query = db
+        .updateTable("exchanges")
+        .set({ consent: consent ? 1 : 0 })
+        .where("id", "=", id);
+      return (await query.executeTakeFirst()).numUpdatedRows > 0n;
     },
 
     withAnnotations,

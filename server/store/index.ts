@@ -2,8 +2,12 @@ import type { Kysely } from "kysely";
 import { type AdapterRepository, createAdapterRepository } from "./adapters.ts";
 import { type AnnotationRepository, createAnnotationRepository } from "./annotations.ts";
 import { openDatabase } from "./database.ts";
+import { createErasureRepository, type ErasureRepository } from "./erasures.ts";
 import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.ts";
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
+import { createLineageRepository, type LineageRepository } from "./lineage.ts";
+import { createRewardRepository, type RewardRepository } from "./rewards.ts";
+import { createRolloutQueries, type RolloutQueries } from "./rollout-queries.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -15,6 +19,12 @@ export interface Store {
   annotations: AnnotationRepository;
   adapters: AdapterRepository;
   runs: RunRepository;
+  lineage: LineageRepository;
+  rewards: RewardRepository;
+  erasures: ErasureRepository;
+  rollout: RolloutQueries;
+  /** Which store this is: a random name given when it was made. */
+  installation(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -29,6 +39,11 @@ export async function openStore(file: string): Promise<Store> {
     annotations: createAnnotationRepository(db),
     adapters: createAdapterRepository(db),
     runs: createRunRepository(db),
+    lineage: createLineageRepository(db),
+    rewards: createRewardRepository(db, exchanges),
+    erasures: createErasureRepository(db),
+    rollout: createRolloutQueries(db),
+    installation: async () => (await db.selectFrom("installation").select("id").executeTakeFirstOrThrow()).id,
     close: () => db.destroy(),
   };
 }

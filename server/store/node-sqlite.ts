@@ -20,6 +20,8 @@ export function openSqlite(file: string): SqliteDatabase {
   database.exec("PRAGMA synchronous = FULL");
   database.exec("PRAGMA busy_timeout = 5000");
   database.exec("PRAGMA foreign_keys = ON");
+  // What is deleted is overwritten, not left in free pages: erasing a person's data must erase it.
+  database.exec("PRAGMA secure_delete = ON");
   return {
     prepare(sql) {
       const statement = database.prepare(sql);

@@ -2,6 +2,9 @@
 import type { Generated, Insertable, Selectable } from "kysely";
 import type { AdapterState, AnnotationLabel, Deployment, FinishReason, RunState } from "../protocol/index.ts";
 
+/** Writing the reply, or putting it into the log. Only the first is the adapter's doing. */
+export type FailedStep = "generation" | "log";
+
 export interface ConversationTable {
   id: string;
   owner: string;
@@ -47,6 +50,8 @@ export interface ExchangeTable {
   consent: number;
   feedback: number;
   feedback_reason: string | null;
+  /** Where a reply failed that this process cut; null for one that was cut because its server died. */
+  failed_step: FailedStep | null;
 }
 
 export interface AnnotationTable {
@@ -58,6 +63,21 @@ export interface AnnotationTable {
   note: string | null;
   rewrite: string | null;
   created_at: string;
+  /** What an operator decided about a judgement that looked suspicious. */
+  review: "accepted" | "excluded" | null;
+}
+
+/** A score that one of a later reward version has replaced. */
+export interface ExchangeRewardTable {
+  exchange_id: string;
+  version: string;
+  total: number;
+  /** JSON: term name to value. */
+  terms: string;
+  prompt_toxicity: number | null;
+  reply_toxicity: number | null;
+  toxicity_attributes: string | null;
+  replaced_at: string;
 }
 
 export interface AdapterTable {
@@ -76,6 +96,12 @@ export interface AdapterTable {
   /** JSON: metric name to value. */
   metrics: string;
   created_at: string;
+  /** When data was last erased that this adapter, or one it descends from, was trained on. */
+  erased_at: string | null;
+  /** How many exchanges that was, over all erasures. */
+  erased_exchanges: Generated<number>;
+  /** JSON of Verdict. */
+  verdict: string | null;
 }
 
 /** Append-only: triggers refuse update and delete. */
@@ -88,6 +114,8 @@ export interface DeploymentTable {
   from_adapter: string | null;
   to_adapter: string;
   reason: string;
+  /** 0..1, with the actions shadow and canary. */
+  share: number | null;
 }
 
 export interface TrainingRunTable {
@@ -124,6 +152,49 @@ export interface RunMetricTable {
   metric_values: string;
 }
 
+/** What stood in a run's snapshot. */
+export interface RunExchangeTable {
+  run_id: string;
+  exchange_id: string;
+  /** When the snapshot was read: what is said about the exchange later is news. */
+  taken_at: string;
+  /** What the exchange was worth to the run. */
+  reward: number;
+}
+
+/** Which optimizer step of a run used which exchange. */
+export interface StepExchangeTable {
+  run_id: string;
+  step: number;
+  exchange_id: string;
+}
+
+/** Append-only. Numbers only: nothing here leads back to a person. */
+export interface ErasureTable {
+  id: Generated<number>;
+  at: string;
+  conversations: number;
+  exchanges: number;
+  annotations: number;
+  /** JSON arrays: ids of the runs and versions of the adapters that had used something of it. */
+  runs: string;
+  adapters: string;
+}
+
+/** What an erasure has still to do in files; a row goes when its work is done. */
+export interface ErasureTaskTable {
+  id: Generated<number>;
+  /** JSON array: the exchanges to be removed from files. */
+  exchange_ids: string;
+  /** JSON: id of each run that had some of them to their number. */
+  uses: string;
+  /** JSON array: versions of the adapters that have been marked for it. */
+  marked: string;
+  /** JSON array: versions of adapters whose stored sample is one of these exchanges. */
+  probes: string;
+  created_at: string;
+}
+
 export interface JobTable {
   id: string;
   kind: string;
@@ -138,19 +209,58 @@ export interface JobTable {
   locked_by: string | null;
   locked_until: string | null;
   last_error: string | null;
+  /** JSON of what the job last reported. */
+  progress: string | null;
   created_at: string;
   updated_at: string;
+}
+
+/** What a candidate in shadow would have said; nobody was shown it. */
+export interface ShadowReplyTable {
+  exchange_id: string;
+  adapter_version: number;
+  reply: string;
+  /** JSON arrays of one length. */
+  reply_tokens: string;
+  log_probs: string;
+  finish_reason: FinishReason;
+  toxicity: number;
+  reward_version: string;
+  reward: number;
+  at: string;
+}
+
+export interface JobScheduleTable {
+  key: string;
+  kind: string;
+  cron: string;
+  /** JSON. */
+  payload: string;
+  next_at: string | null;
+}
+
+/** One row: which store this is. */
+export interface InstallationTable {
+  id: string;
 }
 
 export interface Database {
   conversations: ConversationTable;
   exchanges: ExchangeTable;
   annotations: AnnotationTable;
+  exchange_rewards: ExchangeRewardTable;
   adapters: AdapterTable;
   deployments: DeploymentTable;
   training_runs: TrainingRunTable;
   run_metrics: RunMetricTable;
+  run_exchanges: RunExchangeTable;
+  step_exchanges: StepExchangeTable;
+  erasures: ErasureTable;
+  erasure_tasks: ErasureTaskTable;
   jobs: JobTable;
+  shadow_replies: ShadowReplyTable;
+  job_schedules: JobScheduleTable;
+  installation: InstallationTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;

@@ -102,7 +102,7 @@ test("replies that were streaming when the server died are marked cut and never 
   store = await openStore(join(folder, "deep", "rejoinder.sqlite"));
   expect(await store.exchanges.cutAllStreaming(new Date())).toBe(1);
   expect(await store.exchanges.get("e1")).toMatchObject({ status: "cut", finishReason: "error" });
-  expect((await store.exchangeQueries.trainable(10)).map(({ id }) => id)).toEqual(["e2"]);
+  expect((await store.exchangeQueries.trainable([])).map(({ id }) => id)).toEqual(["e2"]);
 });
 
 test("only complete exchanges with consent that ended by themselves may train", async () => {
@@ -111,7 +111,7 @@ test("only complete exchanges with consent that ended by themselves may train", 
     await store.exchanges.accept(accepted(id, { consent: id !== "e4" }));
     await store.exchanges.complete(id, { ...outcome, finishReason });
   }
-  expect((await store.exchangeQueries.trainable(10)).map(({ id }) => id)).toEqual(["e1", "e2"]);
+  expect((await store.exchangeQueries.trainable([])).map(({ id }) => id)).toEqual(["e2", "e1"]);
   expect(await store.exchangeQueries.countTrainableSince(null)).toBe(2);
   expect(await store.exchangeQueries.countTrainableSince("2026-01-02T03:04:06.000Z")).toBe(0);
 });
@@ -163,7 +163,7 @@ test("an annotator's second judgement replaces the first", async () => {
 test("the deployment log refuses changes", async () => {
   const to = { name: "rejoinder", version: 2, sha256: "cd" };
   const entry = { at: new Date(0).toISOString(), actor: "op", action: "promote" as const, from: null, to, reason: "r" };
-  await store.adapters.deploy(entry, []);
+  await store.adapters.deploy([entry], []);
   await expect(sql`update deployments set actor = 'x'`.execute(store.db)).rejects.toThrow(/append-only/);
   await expect(sql`delete from deployments`.execute(store.db)).rejects.toThrow(/append-only/);
   expect(await store.adapters.deployments()).toEqual([{ id: 1, ...entry }]);

@@ -7,6 +7,7 @@ import type { Engine } from "../../engine/types.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
 import { writeSampleAdapter, writeSampleModel } from "../adapters/sample-model.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
+import { createSampleGate } from "../gate/sample-gate.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import type { FanOut } from "../ports.ts";
 import type { TrainingRunDetail } from "../protocol/index.ts";
@@ -14,7 +15,8 @@ import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "./sample-log.ts";
 import { createTrainingService, type TrainingService } from "./service.ts";
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+// A gate runs at the lowest priority: on a machine that is busy otherwise it takes its time.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 let models: string;
 let modelDir: string;
@@ -56,7 +58,9 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
+    gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });
   close = async () => {
     await queue.close();
@@ -98,7 +102,7 @@ function resultsIn(name: string, sha256: string, metrics: Record<string, number>
 
 async function train(promote?: boolean): Promise<TrainingRunDetail> {
   const { id } = await training.start({ algorithm: "ppo", trigger: "api", promote });
-  await expect.poll(async () => (await training.get(id))?.finishedAt, { timeout: 20_000 }).toBeTruthy();
+  await expect.poll(async () => (await training.get(id))?.finishedAt, { timeout: 120_000 }).toBeTruthy();
   const run = await training.get(id);
   if (run === null) throw new Error(`Run ${id} is gone`);
   return run;

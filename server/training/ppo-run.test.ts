@@ -8,6 +8,7 @@ import type { Engine } from "../../engine/types.ts";
 import { createAdapterRegistry } from "../adapters/registry.ts";
 import { writeSampleModel } from "../adapters/sample-model.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
+import { createSampleGate } from "../gate/sample-gate.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "./sample-log.ts";
@@ -77,7 +78,9 @@ it("trains on what the engine sampled, and the engine then serves what was train
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
+    gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });
   try {
     for (const version of [1, 2]) {

@@ -6,9 +6,15 @@ export interface RunFiles {
   folder: string;
   job: string;
   snapshot: string;
+  /** What fresh rollouts answer, where the request brought it along. */
+  prompts: string;
   metrics: string;
+  /** Which exchanges each optimizer step used; see steps.ts. */
+  steps: string;
   /** Where the trainer leaves its result. */
   adapter: string;
+  /** Folder of its gate. */
+  gate: string;
 }
 
 export function runFiles(runsFolder: string, runId: string): RunFiles {
@@ -17,8 +23,11 @@ export function runFiles(runsFolder: string, runId: string): RunFiles {
     folder,
     job: join(folder, "job.json"),
     snapshot: join(folder, "snapshot.jsonl"),
+    prompts: join(folder, "prompts.jsonl"),
     metrics: join(folder, "metrics.jsonl"),
+    steps: join(folder, "steps.jsonl"),
     adapter: join(folder, "adapter"),
+    gate: join(folder, "gate"),
   };
 }
 
@@ -39,4 +48,14 @@ export async function writeJob(files: RunFiles, job: TrainingJob): Promise<void>
   const partial = `${files.job}.partial`;
   await writeFile(partial, `${JSON.stringify(job, null, 2)}\n`);
   await rename(partial, files.job);
+}
+
+/**
+ * What a trainer reads besides the base model: a machine that is to run the job must have these files and folders.
+ * A reward's configuration file goes along; folders that it names must be where it says on that machine too.
+ */
+export function jobInputs({ snapshot, parentAdapter, rollouts }: TrainingJob): string[] {
+  const fresh = rollouts?.source === "fresh" ? [rollouts.prompts, rollouts.reward] : [];
+  const optional = [parentAdapter?.folder ?? null, ...fresh];
+  return [snapshot, `${snapshot}.sha256`, ...optional.filter((path) => path !== null)];
 }

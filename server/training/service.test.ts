@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,7 +59,9 @@ async function startServer(trainerEntry: string): Promise<Server> {
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rejudge: (record) => record.reward,
+    rewardPath: undefined,
+    rejudge: (logged) => logged,
+    gate: { run: () => Promise.reject(new Error("no adapter of these tests is sound enough to be asked")) },
     killAfterMs: 2000,
   });
   let stopped = false;
@@ -174,6 +177,8 @@ describe("a training run", () => {
       model: join(folder, "model"),
       parentAdapter: null,
       snapshot: join(folder, "runs", id, "snapshot.jsonl"),
+      snapshotSha256: createHash("sha256").update(readFileSync(job.snapshot)).digest("hex"),
+      knownAdapters: [],
       outputDir: join(folder, "runs", id),
       version: 1,
       rewardVersion: "reward-1",
@@ -245,6 +250,21 @@ describe("a trainer that does not end in order", () => {
     const { id } = await server.training.start(ppo);
     expect((await ended(server, id)).state).toBe("rejected");
     expect((await server.training.get(id))?.history.map((point) => point.values.reward)).toEqual([1, 2]);
+  });
+
+  it("is started again after a failure that may pass, and keeps its code when it does not", async () => {
+    const server = await startServer(
+      trainer(
+        `report({ type: "failed", error: { code: "reward_failed", message: "no answer" } }); process.exitCode = 1;`,
+      ),
+    );
+    await logMany(server.store, 8);
+    const { id } = await server.training.start(ppo);
+    expect(await ended(server, id)).toMatchObject({
+      state: "failed",
+      error: { code: "reward_failed", message: "Failed 3 times, last: no answer" },
+    });
+    expect(readFileSync(join(folder, "runs", id, "starts"), "utf8")).toBe("xxx");
   });
 
   it("is not started again when it says itself why it cannot go on", async () => {

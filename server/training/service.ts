@@ -7,13 +7,16 @@ import type { StoredRun } from "../store/runs.ts";
 import { startRunSchema } from "./requests.ts";
 import { createRunHandler, maxRunAttempts, type RunHandlerOptions } from "./run-handler.ts";
 import { createRunProgress, toTrainingRun } from "./run-progress.ts";
-
-/** The live adapter's line of descent; runs of one line follow each other, since each starts from the one before. */
-const jobKind = "training:rejoinder";
+import { startingPoint } from "./starting-point.ts";
 
 export interface TrainingServiceOptions extends Omit<RunHandlerOptions, "progress" | "now"> {
   queue: NamedJobQueue;
   fanOut: FanOut;
+  /**
+   * The live adapter's line of descent; runs of one line follow each other, since each starts from the one before.
+   * Installations that share a queue have each their own. Default "rejoinder".
+   */
+  lineage?: string;
   now?: () => Date;
 }
 
@@ -21,7 +24,7 @@ export interface TrainingServiceOptions extends Omit<RunHandlerOptions, "progres
 export type NewRun = z.input<typeof startRunSchema> & { trigger: TrainingRun["trigger"] };
 
 export interface TrainingService {
-  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range */
+  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range, RequestError `nothing_erased` */
   start(run: NewRun): Promise<TrainingRun>;
   /** Newest first. */
   list(limit: number): Promise<TrainingRun[]>;
@@ -33,7 +36,8 @@ export interface TrainingService {
 
 /** Takes up the runs that the last process left, and works on them one after the other. */
 export async function createTrainingService(options: TrainingServiceOptions): Promise<TrainingService> {
-  const { store, queue, fanOut, now = () => new Date() } = options;
+  const { store, queue, fanOut, lineage = "rejoinder", now = () => new Date() } = options;
+  const jobKind = `training:${lineage}`;
   const progress = createRunProgress(store, fanOut, now);
 
   async function enqueue(run: StoredRun): Promise<void> {
@@ -68,6 +72,8 @@ export async function createTrainingService(options: TrainingServiceOptions): Pr
   return {
     async start({ trigger, ...asked }) {
       const request = startRunSchema.parse(asked);
+      // A clean start that makes no sense is refused before anything is queued.
+      await startingPoint(store, options.registry.live(), request.from);
       const run: StoredRun = {
         id: randomUUID(),
         algorithm: request.algorithm,

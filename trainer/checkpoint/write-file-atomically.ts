@@ -1,13 +1,22 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
-/** Writes beside, syncs, then renames: a crash leaves the old file or the new one, never half of one. */
+/**
+ * Writes beside, syncs, then renames: a crash leaves the old file or the new one, never half of one. A write that fails,
+ * as on a full disk, leaves the old one and nothing else.
+ */
 export function writeFileAtomically(path: string, bytes: Uint8Array): void {
-  const descriptor = openSync(`${path}.new`, "w");
+  const partial = `${path}.new`;
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
+    const descriptor = openSync(partial, "w");
+    try {
+      for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(partial, path);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
   }
-  renameSync(`${path}.new`, path);
 }

@@ -2,23 +2,22 @@
 import type { LoraAdapter } from "../../engine/lora/adapter.ts";
 import { lengthBuckets } from "../length-buckets.ts";
 import { generalizedAdvantages, whiten } from "./advantages.ts";
-import { fixedPpoSettings } from "./default-settings.ts";
 import { importanceWeights, sequenceDistance } from "./importance-weights.ts";
 import { klEstimates } from "./kl-estimates.ts";
 import type { PolicyScorer, PolicyScores } from "./policy-scorer.ts";
-import type { LoggedReply } from "./snapshot.ts";
+import type { Rollout } from "./rollout.ts";
 import { type RewardScale, tokenRewards } from "./token-rewards.ts";
 import { predictValues, type ValueHead } from "./value-head.ts";
 
 /** A reply with the scores of the policy as it is now ("old" from here on) beside its frozen reference. */
 export interface ScoredReply {
-  reply: LoggedReply;
+  reply: Rollout;
   old: PolicyScores;
 }
 
 /** Everything a minibatch is built from; arrays hold one value a reply token. */
 export interface Experience {
-  reply: LoggedReply;
+  reply: Rollout;
   oldLogProbs: Float32Array;
   oldValues: Float32Array;
   /** Whitened over the batch. */
@@ -36,10 +35,11 @@ const sum = (values: Iterable<number>) => [...values].reduce((total, value) => t
 export async function scoreReplies(
   scorer: PolicyScorer,
   policy: LoraAdapter,
-  replies: readonly LoggedReply[],
+  replies: readonly Rollout[],
+  maxTokensPerPass: number,
 ): Promise<ScoredReply[]> {
-  const scores = new Map<LoggedReply, PolicyScores>();
-  for (const pass of lengthBuckets(replies, fixedPpoSettings.tokensPerPass, 0)) {
+  const scores = new Map<Rollout, PolicyScores>();
+  for (const pass of lengthBuckets(replies, maxTokensPerPass, 0)) {
     const found = await scorer.score(policy, pass);
     for (const [row, reply] of pass.entries()) scores.set(reply, found[row] as PolicyScores);
   }
@@ -50,9 +50,10 @@ export async function scoreReplies(
 export async function meanReferenceKl(
   scorer: PolicyScorer,
   policy: LoraAdapter,
-  replies: readonly LoggedReply[],
+  replies: readonly Rollout[],
+  maxTokensPerPass: number,
 ): Promise<number> {
-  const scored = await scoreReplies(scorer, policy, replies);
+  const scored = await scoreReplies(scorer, policy, replies, maxTokensPerPass);
   return sum(scored.map(({ old }) => sum(old.referenceKl))) / scored.length;
 }
 

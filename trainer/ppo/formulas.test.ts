@@ -173,7 +173,12 @@ describe("the value head", () => {
     const { hidden, returns, steps, weight, bias, values } = recorded.valueHead;
     const head = createValueHead(3);
     const targets = { hidden: array(hidden), returns: array(returns) };
-    await fitValueHead(head, createAdamStates(head), targets, { steps, threads: 1, maxGradientNorm: 100 });
+    await fitValueHead(head, createAdamStates(head), targets, {
+      steps,
+      learningRate: 2e-4,
+      threads: 1,
+      maxGradientNorm: 100,
+    });
     expectClose(head.get("weight") ?? [], weight, 6);
     expectClose(head.get("bias") ?? [], bias, 6);
     expectClose(predictValues(head, array(hidden)), values, 6);

@@ -1,9 +1,9 @@
 /** What a PPO run changes: the policy's LoRA matrices, the value head and the optimizer's moments of both. */
 import type { LoraAdapter } from "../../engine/lora/adapter.ts";
-import type { PpoSettings } from "../contract.ts";
 import { matricesOf } from "../lora-graph.ts";
 import type { AdamState } from "../optimizer/adamw.ts";
 import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
+import type { PpoSettings } from "../settings.ts";
 import { fixedPpoSettings } from "./default-settings.ts";
 import type { PpoPass } from "./ppo-pass.ts";
 import { createValueHead, type ValueHead } from "./value-head.ts";
@@ -38,19 +38,21 @@ export function learnerTensors({ matrices, moments, head, headMoments }: Learner
  * One optimizer step of policy and value head, each with its own rate and clipping.
  *
  * @param counts steps done before, of each; they are counted up
+ * @param learningRate of the policy in this step; the value head's does not change
  * @returns the norm of the policy's gradient before clipping
  */
 export function improve(
   learner: Learner,
   pass: PpoPass,
   counts: { updates: number; valueUpdates: number },
-  { learningRate, maxGradientNorm: maxNorm }: PpoSettings,
+  learningRate: number,
+  { maxGradientNorm: maxNorm, weightDecay, valueLearningRate }: PpoSettings,
 ): number {
-  const { adam, valueLearningRate } = fixedPpoSettings;
+  const { adam } = fixedPpoSettings;
   counts.updates += 1;
   counts.valueUpdates += 1;
-  const valueOptions = { ...adam, maxNorm, learningRate: valueLearningRate };
+  const valueOptions = { ...adam, maxNorm, learningRate: valueLearningRate, weightDecay: 0 };
   clippedAdamWStep(learner.head, pass.valueGradients, learner.headMoments, counts.valueUpdates, valueOptions);
-  const policyOptions = { ...adam, maxNorm, learningRate };
+  const policyOptions = { ...adam, maxNorm, learningRate, weightDecay };
   return clippedAdamWStep(learner.matrices, pass.loraGradients, learner.moments, counts.updates, policyOptions);
 }

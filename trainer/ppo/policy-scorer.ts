@@ -3,7 +3,7 @@ import { scoringExpressions, scoringInputs } from "../../engine/architectures/sc
 import type { BaseModel } from "../../engine/checkpoint/base-model.ts";
 import { withTensors } from "../../engine/checkpoint/weight-source.ts";
 import * as ops from "../../engine/graph/ops.ts";
-import type { LoraAdapter } from "../../engine/lora/adapter.ts";
+import type { LoraAdapter, LoraShape } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, floats } from "../../engine/runtime/session.ts";
 import { frozenLora, loraModel } from "../lora-graph.ts";
@@ -21,19 +21,22 @@ export interface PolicyScores extends SequenceScores {
 }
 
 export interface PolicyScorer {
-  /** @param policy adapter of the reference's shape */
+  /** @param policy adapter of the shape that the scorer was made for */
   score(policy: LoraAdapter, sequences: readonly ScoredSequence[]): Promise<PolicyScores[]>;
   dispose(): Promise<void>;
 }
 
-/** @param reference adapter whose matrices become constants of the graph */
+/**
+ * @param reference adapter whose matrices become constants of the graph
+ * @param options.shape of the policies that will be scored. Default: the reference's
+ */
 export async function createPolicyScorer(
   base: BaseModel,
   reference: LoraAdapter,
-  options: { threads: number },
+  options: { threads: number; shape?: LoraShape },
 ): Promise<PolicyScorer> {
   const { architecture } = base;
-  const { context } = loraModel(base, reference.shape);
+  const { context } = loraModel(base, options.shape ?? reference.shape);
   const frozen = frozenLora(architecture, reference);
   const inputs = scoringInputs();
   const policy = scoringExpressions(architecture, context, inputs);

@@ -7,7 +7,7 @@ import { freshAdapter, type LoraAdapter } from "../../engine/lora/adapter.ts";
 import { matricesOf } from "../lora-graph.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { writeSampleModel } from "../sample-model.ts";
-import { fixedPpoSettings } from "./default-settings.ts";
+import { defaultPpoSettings, fixedPpoSettings } from "./default-settings.ts";
 import type { Experience } from "./experience.ts";
 import { createPpoGraph, differentiate, type PpoGraph } from "./ppo-graph.ts";
 import { createValueHead } from "./value-head.ts";
@@ -30,6 +30,7 @@ beforeEach(async () => {
   // A clip range that no ratio reaches: the loss has no kinks for differences to fall over.
   graph = await createPpoGraph(checkpoint, shape, {
     ...fixedPpoSettings,
+    ...defaultPpoSettings,
     threads: 1,
     clipRange: 0.999,
     entropyCoefficient: 0.3,
@@ -48,6 +49,7 @@ async function experiences(): Promise<Experience[]> {
     return {
       reply: {
         id: `exchange ${row}`,
+        exchange: null,
         promptTokens: tokens(2 + row),
         replyTokens: tokens(length),
         behaviourLogProbs: new Float32Array(length),
@@ -104,7 +106,7 @@ it("gives the gradient that central differences give, entropy and temperatures i
 it("adds up to the same in one pass and in one pass a reply", async () => {
   const head = createValueHead(checkpoint.architecture.hiddenSize);
   const rows = await experiences();
-  const whole = await differentiate(graph, { policy, head }, rows);
+  const whole = await differentiate(graph, { policy, head }, rows, 2048);
   const parts = await Promise.all(rows.map((row) => graph.run(policy, head, [row], whole.tokens)));
   const total = (pick: (pass: (typeof parts)[number]) => number) => parts.reduce((sum, pass) => sum + pick(pass), 0);
   expect(total(({ policyLoss }) => policyLoss)).toBeCloseTo(whole.policyLoss, 5);

@@ -8,9 +8,8 @@ import type { LoraAdapter, LoraShape } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, type Feeds, floats } from "../../engine/runtime/session.ts";
 import { lengthBuckets } from "../length-buckets.ts";
-import { loraGradients, loraModel } from "../lora-graph.ts";
+import { addArrays, loraGradients, loraModel } from "../lora-graph.ts";
 import { packSequences } from "../token-sequences.ts";
-import { fixedPpoSettings } from "./default-settings.ts";
 import type { Experience } from "./experience.ts";
 import type { Learner } from "./learner.ts";
 import { clippedValueLoss, policyLoss } from "./ppo-loss.ts";
@@ -130,11 +129,12 @@ export async function differentiate(
   graph: PpoGraph,
   { policy, head }: Pick<Learner, "policy" | "head">,
   minibatch: readonly Experience[],
+  maxTokensPerPass: number,
 ): Promise<PpoPass> {
   const tokens = minibatch.reduce((sum, { oldLogProbs }) => sum + oldLogProbs.length, 0);
   const rows = minibatch.map((experience) => ({ ...experience.reply, experience }));
   let total: PpoPass | null = null;
-  for (const bucket of lengthBuckets(rows, fixedPpoSettings.tokensPerPass, 0)) {
+  for (const bucket of lengthBuckets(rows, maxTokensPerPass, 0)) {
     const experiences = bucket.map(({ experience }) => experience);
     const pass = await graph.run(policy, head, experiences, tokens);
     total = total === null ? pass : sumOfPasses(total, pass);
@@ -144,17 +144,13 @@ export async function differentiate(
 }
 
 function sumOfPasses(a: PpoPass, b: PpoPass): PpoPass {
-  const added = (left: ReadonlyMap<string, Float32Array>, right: ReadonlyMap<string, Float32Array>) =>
-    new Map(
-      [...left].map(([name, values]) => [name, values.map((value, i) => value + (right.get(name)?.[i] ?? Number.NaN))]),
-    );
   return {
     policyLoss: a.policyLoss + b.policyLoss,
     valueLoss: a.valueLoss + b.valueLoss,
     entropy: a.entropy + b.entropy,
     tokens: a.tokens + b.tokens,
     logProbs: new Map([...a.logProbs, ...b.logProbs]),
-    loraGradients: added(a.loraGradients, b.loraGradients),
-    valueGradients: added(a.valueGradients, b.valueGradients),
+    loraGradients: addArrays(a.loraGradients, b.loraGradients),
+    valueGradients: addArrays(a.valueGradients, b.valueGradients),
   };
 }

@@ -59,7 +59,7 @@ export async function fitValueHead(
   head: ValueHead,
   states: ReadonlyMap<string, AdamState>,
   { hidden, returns }: { hidden: Float32Array; returns: Float32Array },
-  options: { steps: number; threads: number; maxGradientNorm: number },
+  options: { steps: number; learningRate: number; threads: number; maxGradientNorm: number },
 ): Promise<void> {
   const count = returns.length;
   const width = hidden.length / count;
@@ -77,7 +77,8 @@ export async function fitValueHead(
     ]);
     clippedAdamWStep(head, byName, states, step, {
       ...fixedPpoSettings.adam,
-      learningRate: fixedPpoSettings.valueLearningRate,
+      learningRate: options.learningRate,
+      weightDecay: 0,
       maxNorm: options.maxGradientNorm,
     });
   }

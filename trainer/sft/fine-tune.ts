@@ -1,8 +1,15 @@
 /**
- * Supervised fine-tuning of a LoRA adapter: the loss is on replies only, what they answer is context.
+ * Supervised fine-tuning of a LoRA adapter: the loss is on replies only, what they answer (all earlier turns) is context.
  *
- * The adapter that did best on the validation examples so far lies in `adapter/` at any time; a run that is
- * interrupted goes on from `checkpoint.safetensors` to the same bits.
+ * Differences from the textbook:
+ * - A step is a budget of tokens, not of examples, and its loss the mean over its reply tokens, so that a long reply counts
+ *   for more than a short one. Examples of like length share a step.
+ * - A long step is accumulated in passes of at most `maxTokensPerPass`; the sum is that of one pass.
+ * - Weight decay acts on A and B apart, not on their product. There is no dropout.
+ * - The result is the adapter that did best on the validation examples, not the last one.
+ *
+ * That adapter lies in `adapter/` at any time; a run that is interrupted goes on from `checkpoint.safetensors` to the same
+ * bits.
  */
 import { join } from "node:path";
 import type { BaseModel } from "../../engine/checkpoint/base-model.ts";
@@ -12,40 +19,36 @@ import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoi
 import { lengthBuckets } from "../length-buckets.ts";
 import { matricesOf } from "../lora-graph.ts";
 import { createLoraScorer, type LoraScorer } from "../lora-scorer.ts";
+import { refuseNonFinite } from "../non-finite.ts";
 import { checkpointTensors, clippedAdamWStep, createAdamStates } from "../optimizer/lora-optimizer.ts";
-import { type Decay, learningRateFactor } from "../optimizer/schedule.ts";
+import { learningRateFactor } from "../optimizer/schedule.ts";
+import type { SftSettings } from "../settings.ts";
 import type { TokenSequence } from "../token-sequences.ts";
-import { createSftGraph } from "./sft-graph.ts";
+import { adam } from "./default-settings.ts";
+import { createSftGraph, differentiateSft } from "./sft-graph.ts";
 
-export interface FineTuneSettings {
-  epochs: number;
-  /** Most tokens, padding included, in one optimizer step. */
-  tokensPerStep: number;
-  /** Peak of the schedule. */
-  learningRate: number;
-  warmupSteps: number;
-  decay: Decay;
-  weightDecay: number;
-  /** Gradients are scaled down to this global norm. */
-  maxGradientNorm: number;
-  /** Steps between two looks at the validation examples. */
-  stepsBetweenEvaluations: number;
-  seed: number;
+export type FineTuneSettings = Omit<SftSettings, "rank" | "alpha">;
+
+/** What to say to a prompt. */
+export interface SftExample extends TokenSequence {
+  /** The logged exchange that it comes from, if any. */
+  exchange?: string;
 }
 
 export interface FineTuneOptions extends FineTuneSettings {
   base: BaseModel;
   /** Where training starts; its arrays are changed. */
   adapter: LoraAdapter;
-  train: readonly TokenSequence[];
-  validation: readonly TokenSequence[];
+  train: readonly SftExample[];
+  validation: readonly SftExample[];
   /** Gets `adapter/` and `checkpoint.safetensors`. */
   outDir: string;
   threads: number;
   /** What `rejoinder.json` says about the result. */
   origin: Pick<AdapterOrigin, "name" | "version" | "parent" | "run">;
   signal?: AbortSignal;
-  onStep?: (report: SftReport) => void;
+  /** @param batch what the step was made of */
+  onStep?: (report: SftReport, batch: readonly SftExample[]) => void;
 }
 
 export interface SftReport {
@@ -73,18 +76,16 @@ interface SftProgress {
   best: BestAdapter | null;
 }
 
-const validationTokensPerBatch = 4096;
-const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-
 /** Mean log-loss (nats) a reply token. */
 export async function replyLoss(
   scorer: LoraScorer,
   adapter: LoraAdapter,
   examples: readonly TokenSequence[],
+  maxTokensPerPass: number,
 ): Promise<number> {
   let sum = 0;
   let count = 0;
-  for (const batch of lengthBuckets(examples, validationTokensPerBatch, 0)) {
+  for (const batch of lengthBuckets(examples, maxTokensPerPass, 0)) {
     const sequences = batch.map((example) => ({ ...example, temperature: 1 }));
     for (const { logProbs } of await scorer.score(adapter, sequences)) {
       for (const logProb of logProbs) sum -= logProb;
@@ -96,9 +97,9 @@ export async function replyLoss(
 
 /** All batches of all epochs, in the order they are trained on. */
 export function planBatches(
-  train: readonly TokenSequence[],
+  train: readonly SftExample[],
   { epochs, tokensPerStep, seed }: Pick<FineTuneSettings, "epochs" | "tokensPerStep" | "seed">,
-): TokenSequence[][] {
+): SftExample[][] {
   return Array.from({ length: epochs }, (_, epoch) => lengthBuckets(train, tokensPerStep, seed + 1000 * epoch)).flat();
 }
 
@@ -106,10 +107,10 @@ export function planBatches(
  * Runs, or goes on from the checkpoint in `outDir`.
  *
  * @returns the best adapter so far, and whether all steps were done (not when the signal came first)
- * @throws Error when the loss or a gradient is no finite number
+ * @throws TrainerError `non_finite` when the loss or a gradient is no finite number
  */
 export async function fineTune(options: FineTuneOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
-  const { base, adapter, validation, outDir, threads } = options;
+  const { base, adapter, validation, outDir, threads, maxTokensPerPass } = options;
   const batches = planBatches(options.train, options);
   const matrices = matricesOf(adapter);
   const states = createAdamStates(matrices);
@@ -122,18 +123,17 @@ export async function fineTune(options: FineTuneOptions): Promise<{ finished: bo
   try {
     while (progress.step < batches.length && !options.signal?.aborted) {
       const began = performance.now();
-      const batch = batches[progress.step] as TokenSequence[];
-      const { loss, gradients } = await graph.run(adapter, batch);
+      const batch = batches[progress.step] as SftExample[];
+      const { loss, gradients } = await differentiateSft(graph, adapter, batch, maxTokensPerPass);
+      refuseNonFinite({ losses: { loss }, gradients }, batch, { step: progress.step + 1, folder: outDir });
       const factor = learningRateFactor(progress.step, batches.length, options.warmupSteps, options.decay);
       const learningRate = options.learningRate * factor;
-      if (!Number.isFinite(loss)) throw new Error(`the loss of step ${progress.step + 1} is ${loss}`);
       const gradientNorm = clippedAdamWStep(matrices, gradients, states, progress.step + 1, {
         ...adam,
         learningRate,
         weightDecay: options.weightDecay,
         maxNorm: options.maxGradientNorm,
       });
-      if (!Number.isFinite(gradientNorm)) throw new Error(`the gradient of step ${progress.step + 1} is not finite`);
       progress.step += 1;
       const tokens = batch.reduce((sum, row) => sum + row.promptTokens.length + row.replyTokens.length, 0);
       const report: SftReport = {
@@ -145,7 +145,7 @@ export async function fineTune(options: FineTuneOptions): Promise<{ finished: bo
         tokensPerSecond: (1000 * tokens) / (performance.now() - began),
       };
       if (progress.step % options.stepsBetweenEvaluations === 0 || progress.step === batches.length) {
-        const validationLoss = await replyLoss(scorer, adapter, validation);
+        const validationLoss = await replyLoss(scorer, adapter, validation, maxTokensPerPass);
         report.validationLoss = validationLoss;
         if (validationLoss < (progress.best?.validationLoss ?? Number.POSITIVE_INFINITY)) {
           const sha256 = writeAdapterFolder(join(outDir, "adapter"), adapter, base, {
@@ -156,9 +156,10 @@ export async function fineTune(options: FineTuneOptions): Promise<{ finished: bo
           });
           progress.best = { step: progress.step, validationLoss, sha256 };
         }
-        saveRunCheckpoint(checkpointPath, tensors, progress);
       }
-      options.onStep?.(report);
+      // Reported first: a checkpoint must not be ahead of what tells how it came about.
+      options.onStep?.(report, batch);
+      if (report.validationLoss !== undefined) saveRunCheckpoint(checkpointPath, tensors, progress);
     }
     if (options.signal?.aborted) saveRunCheckpoint(checkpointPath, tensors, progress);
   } finally {

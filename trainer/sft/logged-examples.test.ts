@@ -18,6 +18,7 @@ const annotation = (changes: Partial<Annotation>): Annotation => ({
 });
 
 const exchange = (changes: Partial<Exchange> = {}): Exchange => ({
+  id: "exchange",
   conversationId: "conversation",
   promptTokens: [1, 2],
   replyTokens: [5, 3],
@@ -29,13 +30,13 @@ const exchange = (changes: Partial<Exchange> = {}): Exchange => ({
 
 /** What the only conversation, which validates, is made into. */
 function exampleOf(changes: Partial<Exchange>) {
-  const { validation, discarded } = loggedExamples([exchange(changes)], tokenizer, model);
+  const { validation, discarded } = loggedExamples([exchange(changes)], tokenizer, model, { maxTokensPerPass: 6 });
   return validation[0] ?? discarded;
 }
 
 describe("examples from judged exchanges", () => {
   it("take a good reply with its logged tokens", () => {
-    expect(exampleOf({})).toEqual({ promptTokens: [1, 2], replyTokens: [5, 3] });
+    expect(exampleOf({})).toEqual({ promptTokens: [1, 2], replyTokens: [5, 3], exchange: "exchange" });
   });
 
   it("take the newest rewrite, ended as the reply was", () => {
@@ -43,7 +44,11 @@ describe("examples from judged exchanges", () => {
       annotation({ label: "toxic", rewrite: "bb", createdAt: "2026-03-02T10:00:00Z" }),
       annotation({ label: "toxic", rewrite: "a" }),
     ];
-    expect(exampleOf({ annotations })).toEqual({ promptTokens: [1, 2], replyTokens: [98, 98, 3] });
+    expect(exampleOf({ annotations })).toEqual({
+      promptTokens: [1, 2],
+      replyTokens: [98, 98, 3],
+      exchange: "exchange",
+    });
     expect(exampleOf({ annotations, finishReason: "length" })).toMatchObject({ replyTokens: [98, 98, 9] });
   });
 
@@ -55,6 +60,7 @@ describe("examples from judged exchanges", () => {
     ["no_wanted_reply", { annotations: [annotation({ label: "toxic", rewrite: " " })] }],
     ["empty", { promptTokens: [] }],
     ["does_not_fit_model", { promptTokens: [1, 1, 1, 1, 1, 1, 1, 1] }],
+    ["longer_than_pass", { promptTokens: [1, 1, 1, 1, 1, 1] }],
   ])("leave out and count as %s: %o", (reason, changes) => {
     expect(exampleOf(changes)).toEqual({ [reason]: 1 });
   });
@@ -63,7 +69,7 @@ describe("examples from judged exchanges", () => {
     const exchanges = Array.from({ length: 200 }, (_, index) =>
       exchange({ conversationId: `conversation ${index >> 1}`, promptTokens: [index >> 1] }),
     );
-    const { train, validation } = loggedExamples(exchanges, tokenizer, model);
+    const { train, validation } = loggedExamples(exchanges, tokenizer, model, { maxTokensPerPass: 6 });
     const trained = new Set(train.map(({ promptTokens }) => promptTokens[0]));
     expect(train.length + validation.length).toBe(200);
     expect(validation.length).toBeGreaterThan(4);

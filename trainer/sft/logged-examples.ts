@@ -6,18 +6,20 @@ import { hashFraction } from "../../datasets/split.ts";
 import type { Architecture } from "../../engine/architectures/architecture.ts";
 import type { Tokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { ExchangeRecord } from "../contract.ts";
-import { fedLength, type TokenSequence } from "../token-sequences.ts";
+import type { SftSettings } from "../settings.ts";
+import { fedLength } from "../token-sequences.ts";
+import type { SftExample } from "./fine-tune.ts";
 
 export interface LoggedExamples {
-  train: TokenSequence[];
-  validation: TokenSequence[];
+  train: SftExample[];
+  validation: SftExample[];
   /** Exchanges left out, by reason. */
   discarded: Record<string, number>;
 }
 
 type Judged = Pick<
   ExchangeRecord,
-  "conversationId" | "promptTokens" | "replyTokens" | "finishReason" | "annotations" | "consent"
+  "id" | "conversationId" | "promptTokens" | "replyTokens" | "finishReason" | "annotations" | "consent"
 >;
 
 const validationShare = 0.1;
@@ -46,19 +48,21 @@ export function loggedExamples(
   exchanges: readonly Judged[],
   tokenizer: Pick<Tokenizer, "encode" | "stopTokens">,
   { contextLength }: Pick<Architecture, "contextLength">,
+  { maxTokensPerPass }: Pick<SftSettings, "maxTokensPerPass">,
 ): LoggedExamples {
   const discarded: Record<string, number> = {};
   const discard = (reason: string) => {
     discarded[reason] = (discarded[reason] ?? 0) + 1;
   };
-  const found: { fraction: number; example: TokenSequence }[] = [];
+  const found: { fraction: number; example: SftExample }[] = [];
   for (const exchange of exchanges) {
     const replyTokens = wantedReply(exchange, tokenizer);
-    const example = { promptTokens: exchange.promptTokens, replyTokens: replyTokens ?? [] };
+    const example = { promptTokens: exchange.promptTokens, replyTokens: replyTokens ?? [], exchange: exchange.id };
     if (!exchange.consent) discard("no_consent");
     else if (replyTokens === null) discard("no_wanted_reply");
     else if (example.promptTokens.length === 0) discard("empty");
     else if (fedLength(example) > contextLength) discard("does_not_fit_model");
+    else if (fedLength(example) > maxTokensPerPass) discard("longer_than_pass");
     else found.push({ fraction: hashFraction(exchange.conversationId), example });
   }
   // The conversation with the smallest hash validates in any case: without validation there is no best adapter.

@@ -1,4 +1,4 @@
-/** `npx rejoinder train sft`: examples in, a LoRA adapter out. Resumable. */
+/** `npx rejoinder train sft`: examples in, a LoRA adapter out. Resumable. How it trains, and where it departs from the textbook, is at the head of fine-tune.ts. */
 import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
@@ -22,6 +22,7 @@ examples is in OUT/adapter.
   --modules LIST       linear layers that get one, by comma                    [all of them]
   --epochs N                                                                   [4]
   --tokens N           most tokens in one step                                 [2048]
+  --pass N             most tokens at once: bounds memory                      [2048]
   --rate X             learning rate at its peak                               [0.002]
   --warmup N           steps over which it rises                               [50]
   --decay NAME         how it falls: linear, cosine or constant                [linear]
@@ -45,6 +46,7 @@ const { values } = parseArgs({
     modules: { type: "string" },
     epochs: { type: "string", default: "4" },
     tokens: { type: "string", default: "2048" },
+    pass: { type: "string", default: "2048" },
     rate: { type: "string", default: "0.002" },
     warmup: { type: "string", default: "50" },
     decay: { type: "string", default: "linear" },
@@ -105,6 +107,7 @@ const { finished, best } = await sft({
   },
   epochs: positive("epochs", 1),
   tokensPerStep: positive("tokens", 1),
+  maxTokensPerPass: positive("pass", 1),
   learningRate: positive("rate"),
   warmupSteps: positive("warmup"),
   decay: values.decay as Decay,

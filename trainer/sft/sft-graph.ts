@@ -6,19 +6,24 @@ import type { Tensor } from "../../engine/graph/tensor.ts";
 import type { LoraAdapter, LoraShape } from "../../engine/lora/adapter.ts";
 import { loraFeeds } from "../../engine/lora/lora-context.ts";
 import { createSession, floats } from "../../engine/runtime/session.ts";
-import { loraGradients, loraModel } from "../lora-graph.ts";
+import { lengthBuckets } from "../length-buckets.ts";
+import { addArrays, loraGradients, loraModel } from "../lora-graph.ts";
 import { packSequences, type TokenSequence } from "../token-sequences.ts";
 
+export interface SftPass {
+  /** Mean loss (nats a reply token). */
+  loss: number;
+  /** By matrix name. */
+  gradients: Map<string, Float32Array>;
+}
+
 export interface SftGraph {
-  /** Mean loss (nats a reply token) and its gradients by matrix name. */
-  run(
-    adapter: LoraAdapter,
-    batch: readonly TokenSequence[],
-  ): Promise<{ loss: number; gradients: Map<string, Float32Array> }>;
+  /** @param tokens reply tokens to take the mean over: those of the whole batch, so that its passes add up */
+  run(adapter: LoraAdapter, sequences: readonly TokenSequence[], tokens: number): Promise<SftPass>;
   dispose(): Promise<void>;
 }
 
-/** loss = -mean over the batch's reply tokens of log p(token | all before it). Prompts are never targets. */
+/** loss = -1/tokens sum over the reply tokens of log p(token | all before it). Prompts are never targets. */
 export async function createSftGraph(
   base: BaseModel,
   shape: LoraShape,
@@ -30,11 +35,11 @@ export async function createSftGraph(
   const outputs: Record<string, Tensor> = { loss, ...loraGradients(loss, lora) };
   const session = await createSession(outputs, { threads: options.threads, ...base.source });
   return {
-    async run(adapter, batch) {
-      const { feeds, targets } = packSequences(batch);
+    async run(adapter, sequences, tokens) {
+      const { feeds, targets } = packSequences(sequences);
       const { loss: value, ...rest } = await session.run({
         ...feeds,
-        targetWeights: { data: new Float32Array(targets).fill(1 / targets), shape: [targets] },
+        targetWeights: { data: new Float32Array(targets).fill(1 / tokens), shape: [targets] },
         ...loraFeeds(base.architecture, adapter),
       });
       if (value === undefined) throw new Error("the graph returned no loss");
@@ -43,4 +48,22 @@ export async function createSftGraph(
     },
     dispose: () => session.dispose(),
   };
+}
+
+/** Loss and gradients of a batch, accumulated over as many passes as its length asks for. */
+export async function differentiateSft(
+  graph: SftGraph,
+  adapter: LoraAdapter,
+  batch: readonly TokenSequence[],
+  maxTokensPerPass: number,
+): Promise<SftPass> {
+  const tokens = batch.reduce((sum, { replyTokens }) => sum + replyTokens.length, 0);
+  let total: SftPass | null = null;
+  for (const sequences of lengthBuckets(batch, maxTokensPerPass, 0)) {
+    const pass = await graph.run(adapter, sequences, tokens);
+    total =
+      total === null ? pass : { loss: total.loss + pass.loss, gradients: addArrays(total.gradients, pass.gradients) };
+  }
+  if (total === null) throw new RangeError("a batch needs at least one example");
+  return total;
 }

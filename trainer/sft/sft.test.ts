@@ -40,6 +40,7 @@ beforeEach(() => {
     shape,
     epochs: 4,
     tokensPerStep: 100,
+    maxTokensPerPass: 1000,
     learningRate: 0.03,
     warmupSteps: 4,
     decay: "linear",
@@ -66,6 +67,7 @@ describe("fine-tuning", () => {
       scorer,
       freshAdapter(checkpoint.architecture, shape, () => 0.5),
       examples,
+      1000,
     );
 
     const { finished, best } = await sft(options);
@@ -73,7 +75,7 @@ describe("fine-tuning", () => {
     expect(best?.validationLoss).toBeLessThan(before - 0.5);
 
     const written = readPeftAdapter(join(options.outDir, "adapter"), checkpoint.architecture);
-    expect(await replyLoss(scorer, written, examples)).toBeCloseTo(best?.validationLoss ?? Number.NaN, 5);
+    expect(await replyLoss(scorer, written, examples, 1000)).toBeCloseTo(best?.validationLoss ?? Number.NaN, 5);
     const manifest = JSON.parse(readFileSync(join(options.outDir, "adapter", "rejoinder.json"), "utf8"));
     expect(manifest).toMatchObject({ name: "sample", version: 1, parent: null, run: "test" });
     expect(manifest.baseModel.sha256).toBe(checkpoint.sha256);
@@ -109,7 +111,7 @@ describe("the loss", () => {
     checkpoint.weights.get("lm_head.weight")?.fill(0);
     const scorer = await createLoraScorer(checkpoint, shape, { threads: 1 });
     const adapter = freshAdapter(checkpoint.architecture, shape, seededRandom(1));
-    const loss = await replyLoss(scorer, adapter, [{ promptTokens: [1, 2, 3], replyTokens: [4, 5] }]);
+    const loss = await replyLoss(scorer, adapter, [{ promptTokens: [1, 2, 3], replyTokens: [4, 5] }], 1000);
     expect(loss).toBeCloseTo(Math.log(sampleModelSize.vocabulary), 6);
     await scorer.dispose();
   });

@@ -6,7 +6,8 @@ import type { AdapterIdentity, DoneEvent, FinishReason } from "../../protocol/in
 export interface ReplyProvenance {
   exchange_id: string;
   adapter: AdapterIdentity;
-  toxicity: { prompt: number; reply: number };
+  /** Null when the reply could not be scored. */
+  toxicity: { prompt: number; reply: number } | null;
 }
 
 interface TokenLogProb {
@@ -31,7 +32,8 @@ const finishReasons: Record<FinishReason, "stop" | "length"> = {
 export const toFinishReason = (reason: FinishReason) => finishReasons[reason];
 
 export function toProvenance({ exchangeId, adapter, toxicity }: DoneEvent): ReplyProvenance {
-  return { exchange_id: exchangeId, adapter, toxicity: { prompt: toxicity.prompt, reply: toxicity.reply } };
+  const scores = toxicity && { prompt: toxicity.prompt, reply: toxicity.reply };
+  return { exchange_id: exchangeId, adapter, toxicity: scores };
 }
 
 /** `rejoinder@N`, or `base`: what a name such as `rejoinder` stood for in this reply. */
