@@ -5,6 +5,7 @@ import { measureChatSpeed } from "./chat-speed.ts";
 import { measureComparison } from "./compare.ts";
 import { measureCurves } from "./curves.ts";
 import { measureLargeModels } from "./large-models.ts";
+import { measureLoraTraining } from "./lora-training/main.ts";
 import { describeMachine } from "./machine.ts";
 import { type Figure, formatFigure, meets } from "./report.ts";
 import { measureTrainingAndSwap } from "./training-and-swap.ts";
@@ -25,6 +26,7 @@ const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
   compare: measureComparison,
   curves: measureCurves,
   large: measureLargeModels,
+  lora: measureLoraTraining,
 };
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false }, only: { type: "string" } } });

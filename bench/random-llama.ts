@@ -12,6 +12,7 @@ import { randomStream } from "../engine/generation/random.ts";
 /** TinyLlama's sizes (1.1 billion weights), with room for 4,096 tokens. */
 const tinyLlamaShape = {
   architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
   vocab_size: 32_000,
   hidden_size: 2048,
   intermediate_size: 5632,

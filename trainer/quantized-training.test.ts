@@ -17,8 +17,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const shape = { rank: 4, alpha: 4, targetModules: ["q_proj", "v_proj", "down_proj"], rankStabilized: false };
 const batch = [{ promptTokens: [1, 2, 3], replyTokens: [4, 5, 6, 7, 8] }];
 
-async function firstGradient(quantization: "none" | "int8" | "int4") {
-  const base = await openBaseModel(folder, { quantization });
+async function firstGradient(quantization: "none" | "int8" | "int4", roundGradients = false) {
+  const base = await openBaseModel(folder, { quantization, roundGradients });
   const adapter = freshAdapter(base.architecture, shape, seededRandom(1));
   const graph = await createSftGraph(base, shape, { threads: 1 });
   const before = await graph.run(adapter, batch, 5);
@@ -32,12 +32,13 @@ async function firstGradient(quantization: "none" | "int8" | "int4") {
 }
 
 describe("training on a quantized base", () => {
-  for (const [precision, agreement] of [
-    ["int8", 0.99],
-    ["int4", 0.9],
+  for (const [precision, agreement, rounded] of [
+    ["int8", 0.99, false],
+    ["int8", 0.99, true],
+    ["int4", 0.9, false],
   ] as const) {
-    it(`${precision}: descends along nearly the same gradient`, async () => {
-      const [exact, quantized] = [await firstGradient("none"), await firstGradient(precision)];
+    it(`${precision}${rounded ? ", gradients rounded" : ""}: descends along nearly the same gradient`, async () => {
+      const [exact, quantized] = [await firstGradient("none"), await firstGradient(precision, rounded)];
       const dot = (a: readonly number[], b: readonly number[]) =>
         a.reduce((sum, v, i) => sum + v * (b[i] as number), 0);
       const norms = Math.sqrt(dot(exact.gradient, exact.gradient) * dot(quantized.gradient, quantized.gradient));

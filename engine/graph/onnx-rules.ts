@@ -2,7 +2,13 @@
 import type { OnnxAttribute, OnnxEmitter } from "./onnx-emitter.ts";
 import { elementCodes } from "./onnx-types.ts";
 import type { OpAttributes, OpName } from "./op-names.ts";
-import { int4Product, int4TransposedProduct, int8Product, int8TransposedProduct } from "./quantized-product-onnx.ts";
+import {
+  int4Product,
+  int4TransposedProduct,
+  int8Product,
+  int8RoundedTransposedProduct,
+  int8TransposedProduct,
+} from "./quantized-product-onnx.ts";
 import type { Dim, Shape } from "./shape.ts";
 import { operand } from "./shape-rules.ts";
 import type { Tensor } from "./tensor.ts";
@@ -51,14 +57,15 @@ export const onnxRules: { [K in OpName]: OnnxRule<K> } = {
   lessOrEqual: plain("LessOrEqual"),
   where: plain("Where"),
   matmul: plain("MatMul"),
-  quantizedMatmul: (emitter, names, { precision, inputSize, transposed }, tensor) => {
+  quantizedMatmul: (emitter, names, { precision, inputSize, transposed, roundGradients }, tensor) => {
     const [x = "", values = "", scales = "", ...outliers] = names;
     const stored = operand(tensor.inputs, 1);
     if (precision === "int8") {
       const [, outputSize] = stored.shape;
-      return transposed
-        ? int8TransposedProduct(emitter, x, values, scales, Number(outputSize))
-        : int8Product(emitter, x, values, scales, outliers);
+      if (!transposed) return int8Product(emitter, x, values, scales, outliers);
+      return roundGradients
+        ? int8RoundedTransposedProduct(emitter, x, values, scales)
+        : int8TransposedProduct(emitter, x, values, scales, Number(outputSize));
     }
     const [outputs, blocks, bytes] = stored.shape;
     const layout = { inputSize, shape: [Number(outputs), Number(blocks), Number(bytes)] as const };

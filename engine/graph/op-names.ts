@@ -31,8 +31,14 @@ export interface OpAttributes {
   lessOrEqual: None;
   where: None;
   matmul: None;
-  /** Values and scales as `ops.quantizedMatmul` says; transposed for gradients. */
-  quantizedMatmul: { precision: "int8" | "int4"; inputSize: number; transposed: boolean };
+  /** Values and scales as `ops.quantizedMatmul` says; transposed for gradients, which int8 products may round too. */
+  quantizedMatmul: {
+    precision: "int8" | "int4";
+    inputSize: number;
+    transposed: boolean;
+    /** Default false. */
+    roundGradients?: boolean;
+  };
   transpose: { permutation: readonly number[] };
   reshape: { shape: Shape };
   expand: { shape: Shape };

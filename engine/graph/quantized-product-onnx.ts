@@ -1,6 +1,7 @@
 /**
  * How products with quantized weights are said in ONNX. Forward on the runtime's integer paths, for which activations
- * are rounded to eight bits as well; back by dequantizing one layer's weights, used and dropped again.
+ * are rounded to eight bits as well; back by dequantizing one layer's weights, used and dropped again, or, where speed
+ * is worth more than exact gradients, on the integer path too.
  * Why these operators: docs/decisions/2026-11-24-quantization.md.
  */
 import type { OnnxEmitter } from "./onnx-emitter.ts";
@@ -68,6 +69,16 @@ export function int8TransposedProduct(
   const weight = emitter.node("DequantizeLinear", [values, late, zeros], { axis: 1 });
   // Fused, as a transposition of its own would be moved to the stored weights and keep a second copy of them.
   return emitter.node("FusedMatMul", [g, weight], { transB: 1 }, "com.microsoft");
+}
+
+/**
+ * The same with g rounded to eight bits as activations are, on the integer path. A weight's scale belongs to its
+ * output, over which this product sums, so it is multiplied into g first.
+ */
+export function int8RoundedTransposedProduct(emitter: OnnxEmitter, g: string, values: string, scales: string): string {
+  // The runtime turns the stored weights once, while the session is made, and keeps the copy: a byte a weight.
+  const turned = emitter.node("Transpose", [values], { perm: [1, 0] });
+  return roundedProduct(emitter, emitter.node("Mul", [g, scales]), turned, emitter.float(1));
 }
 
 /** Shape of int4 values [output, blocks, bytes a block]. */

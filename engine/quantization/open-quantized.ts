@@ -32,6 +32,8 @@ export interface QuantizedOptions {
   precision: Precision;
   /** Where files go that cannot lie beside the checkpoint. Default: `rejoinder` in the user's cache folder. */
   cacheDir?: string;
+  /** As `BaseModelOptions` has it. */
+  roundGradients?: boolean;
   onProgress?: QuantizationProgress;
 }
 
@@ -84,12 +86,13 @@ function asModel(
   architecture: Architecture,
   { file, parts }: QuantizedTensors,
   identity: Pick<BaseModel, "sha256" | "parameters"> & { quantization: Precision },
+  roundGradients = false,
 ): BaseModel {
   return {
     folder,
     architecture,
     ...identity,
-    frozen: () => quantizedContext(architecture, parts),
+    frozen: () => quantizedContext(architecture, parts, roundGradients),
     source: {
       folder: dirname(file.path),
       locate(name) {
@@ -107,7 +110,7 @@ function asModel(
  * @throws CheckpointError
  */
 export async function openQuantized(folder: string, options: QuantizedOptions): Promise<QuantizedModel> {
-  const { precision, cacheDir, onProgress } = options;
+  const { precision, cacheDir, roundGradients, onProgress } = options;
   const architecture = readArchitecture(folder);
   const source = openCheckpointTensors(folder, architecture);
   const cache = cacheFolder(folder, cacheDir);
@@ -115,7 +118,7 @@ export async function openQuantized(folder: string, options: QuantizedOptions): 
   const identity = { sha256, parameters: source.parameters, quantization: precision };
   const path = join(cache, quantizedFileName(sha256, precision));
   const described = (tensors: QuantizedTensors, isNew: boolean): QuantizedModel => ({
-    ...asModel(folder, architecture, tensors, identity),
+    ...asModel(folder, architecture, tensors, identity, roundGradients),
     quantizedFile: { path, bytes: statSync(path).size, isNew },
   });
   const known = readIntact(path, architecture, precision);
