@@ -68,6 +68,11 @@ describe("paired proportions", () => {
     }
   });
 
+  it("agree with his own example", () => {
+    const { low, high } = pairedProportions({ both: 36, firstOnly: 12, secondOnly: 2, neither: 0 }, 0.95);
+    expect([low, high]).toEqual([expect.closeTo(0.0569, 4), expect.closeTo(0.3404, 4)]);
+  });
+
   it("admit that few pairs without a difference prove little", () => {
     const { low, high } = pairedProportions({ both: 0, firstOnly: 0, secondOnly: 0, neither: 10 }, 0.95);
     expect(low).toBeLessThan(-0.2);
