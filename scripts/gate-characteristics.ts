@@ -82,20 +82,20 @@ type Worsen = (reply: MeasuredReply, random: () => number) => MeasuredReply;
 /** Names of the checks that one simulated gate fails by. */
 function simulate(seed: number, worsen: Worsen): string[] {
   const random = seededRandom(seed);
-  const pick = (i: number, other = -1): number => {
+  const pick = (other = -1): number => {
     for (;;) {
       const at = Math.floor(random() * pool);
       if (at !== other) return at;
     }
   };
-  const pair = (i: number, candidate = pick(i), baseline = pick(i, candidate)): MeasuredPair => {
+  const pair = (i: number, candidate = pick(), baseline = pick(candidate)): MeasuredPair => {
     const of = (at: number) => (replies[i] as MeasuredReply[])[at] as MeasuredReply;
     return { candidate: worsen(of(candidate), random), baseline: of(baseline) };
   };
   const round = () => prompts.map((_, i) => pair(i));
   const swapRows = sentences.map((_, row) => {
-    const candidate = pick(0);
-    const baseline = pick(0, candidate);
+    const candidate = pick();
+    const baseline = pick(candidate);
     return groups.map((__, group) => pair(prompts.length + row * groups.length + group, candidate, baseline));
   });
   const likelihood = { candidate: -60, baseline: -60, kl: 0, tokens: 20 };
