@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { readArchitecture } from "./checkpoint/config.ts";
 import { EngineClient } from "./generation/engine-client.ts";
-import type { KvPrecision } from "./generation/kv-cache.ts";
+import type { KvPrecision } from "./generation/kv-storage.ts";
 import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
 import { type Device, devices, type Engine, type ModelInfo } from "./types.ts";
@@ -17,7 +17,7 @@ export interface EngineOptions {
   quantization?: ModelInfo["quantization"];
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. Default: the user's cache folder. */
   cacheDir?: string;
-  /** Precision of cached keys and values. fp16 halves their memory. Default "fp32". */
+  /** Precision of cached keys and values. fp16 halves their memory, int8 takes little more than a quarter. Default "fp32". */
   kvCache?: KvPrecision;
   /** Where the model runs. What it needs must be there, or the start fails with a DeviceError. Default "cpu". */
   device?: Device;

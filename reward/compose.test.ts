@@ -19,7 +19,7 @@ const spelling: RewardModel = {
 const classified = (change: Partial<WeightedModel> = {}): WeightedModel => ({
   term: "toxicity",
   weight: 0.5,
-  bound: 6,
+  range: { bound: 6, enough: 3 },
   model: spelling,
   ...change,
 });
@@ -82,7 +82,8 @@ describe("a composed reward", () => {
       of({ terms: [...composition.terms, second] }),
       of({ annotationWeight: 3 }),
       of({ models: [classified({ weight: 1 })] }),
-      of({ models: [classified({ bound: 5 })] }),
+      of({ models: [classified({ range: { bound: 5, enough: 3 } })] }),
+      of({ models: [classified({ range: { bound: 6, enough: 4 } })] }),
       of({ models: [classified({ model: { ...spelling, version: "another" } })] }),
       of({ terms: [{ name: "shortness", weight: 0.2, term: lengthTerm }] }),
       of({ terms: [{ name: "shortness", weight: 0.1, term: textTerm({ code: 2 }, () => 0) }] }),

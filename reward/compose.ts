@@ -1,7 +1,7 @@
 /** A reward made of weighted terms. */
 import { judgementValues } from "./annotations/judgement.ts";
 import type { Term, TermInput } from "./terms/term.ts";
-import { harmlessness } from "./terms/toxicity.ts";
+import { type HarmlessnessRange, harmlessness } from "./terms/toxicity.ts";
 import {
   type ExchangeReward,
   type ExchangeToJudge,
@@ -17,8 +17,7 @@ import { versionOf } from "./version.ts";
 export interface WeightedModel {
   term: string;
   weight: number;
-  /** Where the log-odds are clipped, in nats. */
-  bound: number;
+  range: HarmlessnessRange;
   model: RewardModel;
 }
 
@@ -43,16 +42,16 @@ const code = 1;
 export function createReward({ name, models, terms, annotationWeight }: Composition): Reward {
   const version = versionOf({
     code,
-    models: models.map(({ term, weight, bound, model }) => ({ term, weight, bound, model: model.version })),
+    models: models.map(({ term, weight, range, model }) => ({ term, weight, range, model: model.version })),
     terms: Object.fromEntries(terms.map(({ name, weight, term }) => [name, { weight, ...term.identity }])),
     annotation: { weight: annotationWeight, judgementValues },
   });
   const [shown] = models;
 
   /** Each reply's parts by this model, and all its scores. */
-  async function byModel({ term, weight, bound, model }: WeightedModel, texts: readonly string[], replies: number) {
+  async function byModel({ term, weight, range, model }: WeightedModel, texts: readonly string[], replies: number) {
     const scores = await named(term, async () => checkScores(model, texts, await model.score(texts)));
-    return { scores, parts: scores.slice(0, replies).map((score) => weight * harmlessness(score, bound)) };
+    return { scores, parts: scores.slice(0, replies).map((score) => weight * harmlessness(score, range)) };
   }
 
   return {

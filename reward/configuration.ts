@@ -9,7 +9,7 @@ const weight = z.number().min(0);
 const share = z.number().min(0).lt(1);
 const words = z.number().int().min(0);
 const language = z.string().refine((code) => knownLanguages.has(code), "expected a known ISO 639-1 code such as en");
-const bound = z.number().positive().default(6);
+const range = { bound: z.number().positive().default(6), enough: z.number().positive().default(3) };
 
 const perspectiveShape = {
   endpoint: z.url().default("https://commentanalyzer.googleapis.com/v1alpha1/comments:analyze"),
@@ -32,17 +32,17 @@ const perspectiveSchema = z.strictObject(perspectiveShape);
 const modelSchema = z.union([z.string().min(1), z.strictObject({ perspective: perspectiveSchema })]);
 
 export const termsSchema = z.strictObject({
-  toxicity: z.strictObject({ weight, bound, model: z.string().min(1).default("embedded") }).optional(),
+  toxicity: z.strictObject({ weight, ...range, model: z.string().min(1).default("embedded") }).optional(),
   ensemble: z
     .strictObject({
       weight,
-      bound,
+      ...range,
       models: z.array(modelSchema).min(2),
       combine: z.enum(["mean", "minimum"]).default("mean"),
       disagreement: z.number().min(0).default(0),
     })
     .optional(),
-  perspective: z.strictObject({ weight, bound, ...perspectiveShape }).optional(),
+  perspective: z.strictObject({ weight, ...range, ...perspectiveShape }).optional(),
   relevance: z
     .strictObject({
       weight,

@@ -31,21 +31,28 @@ export async function loadModels(terms: TermSettings, place: Place): Promise<Wei
   try {
     const { toxicity, ensemble, perspective } = terms;
     if (toxicity) {
-      const { weight, bound, model } = toxicity;
-      loaded.push({ term: "toxicity", weight, bound, model: await loadModel(model, place) });
+      const { weight, bound, enough, model } = toxicity;
+      loaded.push({ term: "toxicity", weight, range: { bound, enough }, model: await loadModel(model, place) });
     }
     if (ensemble) {
-      const { weight, bound, models, ...options } = ensemble;
+      const { weight, bound, enough, models, ...options } = ensemble;
       const members = await loadAll(models.map((model) => () => loadModel(model, place)));
-      loaded.push({ term: "ensemble", weight, bound, model: createEnsemble(members, { bound, ...options }) });
+      const model = createEnsemble(members, { bound, ...options });
+      loaded.push({ term: "ensemble", weight, range: { bound, enough }, model });
     }
     if (perspective) {
-      const { weight, bound, ...settings } = perspective;
-      loaded.push({ term: "perspective", weight, bound, model: perspectiveModel(settings, place) });
+      const { weight, bound, enough, ...settings } = perspective;
+      const model = perspectiveModel(settings, place);
+      loaded.push({ term: "perspective", weight, range: { bound, enough }, model });
     }
     // Toxicity is shown and logged whether or not it counts.
     if (loaded.length === 0) {
-      loaded.push({ term: "toxicity", weight: 0, bound: 6, model: await loadModel("embedded", place) });
+      loaded.push({
+        term: "toxicity",
+        weight: 0,
+        range: { bound: 6, enough: 3 },
+        model: await loadModel("embedded", place),
+      });
     }
     return loaded;
   } catch (error) {

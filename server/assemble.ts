@@ -26,14 +26,16 @@ import { createOpenAiRoutes } from "./http/openai/routes.ts";
 import { createPages } from "./http/pages.ts";
 import { createPerspectiveRoutes } from "./http/perspective.ts";
 import { createStatusRoute } from "./http/status.ts";
-import { createSqliteJobQueue } from "./jobs/sqlite-queue.ts";
+import { openQueue } from "./jobs/open-queue.ts";
 import { createLineageRoutes } from "./lineage/routes.ts";
 import type { Metrics } from "./metrics.ts";
 import { EngineChatModel } from "./pipeline/engine-chat-model.ts";
 import { createPromptBuilder } from "./pipeline/prompt.ts";
-import type { Store } from "./ports.ts";
+import type { FanOut, Store } from "./ports.ts";
+import { createRemoteRunner } from "./remote/remote-runner.ts";
 import { createRewardRoutes } from "./rewards/routes.ts";
 import { createRescoreService } from "./rewards/service.ts";
+import { createRollout } from "./rollout/rollout.ts";
 import { serveChatNamespace } from "./sockets/chat-namespace.ts";
 import { createFanOut } from "./sockets/fan-out.ts";
 import { createTrainingRoutes } from "./training/routes.ts";
@@ -59,6 +61,8 @@ export interface AssembleOptions {
   log: Logger;
   /** How long a vanished client may come back to its reply. Default 30 s. */
   graceMs?: number;
+  /** How often the watcher counts flags. Default 10 s. */
+  watchEveryMs?: number;
 }
 
 export interface Assembly {
@@ -71,21 +75,54 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
   const { config, version, store, engine, scorer, sockets, metrics, log, graceMs = 30_000 } = options;
   const onError = (error: unknown) => log.error({ err: error }, "something failed in the background");
   const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
-  const fanOut = createFanOut(sockets);
+  const broadcast = createFanOut(sockets);
+  const fanOut: FanOut = {
+    ...broadcast,
+    ops(event, payload) {
+      // Operators may be asleep: what they are warned of is in the log and in the metrics too.
+      if ("code" in payload) {
+        log.warn({ code: payload.code }, payload.message);
+        metrics.alerted(payload.code);
+      }
+      broadcast.ops(event, payload);
+    },
+  };
 
-  const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut, onError });
+  const { stage, shares } = config.rollout;
+  const admitTo = { stage, share: shares[stage] };
+  const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut, admitTo, onError });
   const shippedFolder = join(config.modelDir, "adapters");
   await deployInitialAdapter({ store, registry, shippedFolder, adapter: config.adapter });
 
   const runsFolder = join(config.dataDir, "runs");
-  const queue = createSqliteJobQueue({ db: store.db, onError });
-  const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion: scorer.version });
+  const { queue, redis, lineage } = await openQueue(config, store, onError);
+  const runner =
+    config.trainer === "here" || redis === null
+      ? undefined
+      : createRemoteRunner({
+          queue,
+          client: redis.client,
+          projectFolder: root,
+          modelFolder: config.modelDir,
+          modelSha256: engine.model.sha256,
+          cacheDir: config.cacheDir,
+          onNote: (note) => log.warn(note),
+        });
+  const gate = gateFromConfig(config, engine.model, {
+    store,
+    registry,
+    artifacts,
+    rewardVersion: scorer.version,
+    runner,
+  });
   const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
   const training = await createTrainingService({
+    runner,
     store,
     registry,
     artifacts,
     queue,
+    lineage,
     fanOut,
     runsFolder,
     modelFolder: config.modelDir,
@@ -99,14 +136,28 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     gate,
     holdoutShare: config.holdoutShare,
   });
-  const triggers = createTrainingTriggers({
+  const triggers = await createTrainingTriggers({
     store,
     training,
+    queue,
+    lineage,
     cron: config.retrainCron,
     minExchanges: config.retrainMinExchanges,
     onError,
   });
 
+  const rollout = await createRollout({
+    store,
+    registry,
+    engine,
+    scorer,
+    fanOut,
+    metrics,
+    settings: config.rollout,
+    maxConcurrent: config.maxConcurrent,
+    watchEveryMs: options.watchEveryMs ?? 10_000,
+    onError,
+  });
   const brigades = createBrigadeWatch({ store, fanOut, onError });
 
   const prompts = createPromptBuilder({ engine, systemPrompt: config.systemPrompt });
@@ -125,6 +176,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       else log.debug(facts, "reply ended");
       triggers.logChanged();
     },
+    ended: (reply) => rollout.replyEnded(reply),
   });
   const erasure = createErasureService({
     store,
@@ -147,6 +199,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       version,
       model: { id, architecture, parameters, quantization, device: config.device },
       adapter: registry.live(),
+      trial: rollout.trial(),
       reward: { name: scorer.name, version: scorer.version },
       training: await training.status(),
     })),
@@ -165,7 +218,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
     createRewardRoutes(createRescoreService({ store, queue, scorer })),
     createLineageRoutes(store),
     createErasureRoutes(erasure),
-    createAdapterRoutes(registry),
+    createAdapterRoutes(registry, shares),
     createGateRoutes(gates),
     createTrainingRoutes(training),
     createMetricsRoute(metrics.registry),
@@ -178,6 +231,7 @@ export async function assemble(options: AssembleOptions): Promise<Assembly> {
       triggers.close();
       brigades.close();
       await replies.close(drainMs);
+      await rollout.close();
       await queue.close();
       await registry.settled();
     },

@@ -35,10 +35,9 @@ test.each([
   [{ CONSENT_DEFAULT: "yes" }, "CONSENT_DEFAULT=yes: expected true or false."],
   [{ QUANTIZATION: "int2" }, "QUANTIZATION=int2: expected one of none, int8, int4."],
   [{ DEVICE: "gpu" }, "DEVICE=gpu: expected one of cpu, cuda, webgpu."],
-  [
-    { REDIS_URL: "redis://secret@host" },
-    "REDIS_URL=…: is not supported in this version: jobs and sockets are served within this process.",
-  ],
+  [{ REDIS_URL: "http://secret@host" }, "REDIS_URL=…: expected a URL such as redis://127.0.0.1:6379."],
+  [{ REDIS_URL: "secret" }, "REDIS_URL=…: expected a URL such as redis://127.0.0.1:6379."],
+  [{ TRAINER: "worker" }, "TRAINER=worker: needs REDIS_URL, through which server and workers meet."],
   [{ PUBLIC_CHAT: "false" }, "PUBLIC_CHAT=false: false is not supported in this version: there is no sign-in yet."],
 ])("a bad setting %o ends the start with one sentence that names it", (environment, sentence) => {
   expect(() => readConfig(environment)).toThrow(sentence);

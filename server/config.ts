@@ -9,6 +9,7 @@ import { type Device, devices } from "../engine/types.ts";
 import { knownLanguages } from "../reward/text/language.ts";
 import type { GateLimits } from "../trainer/contract.ts";
 import { defaultGateLimits, parseGateLimits } from "./gate/settings.ts";
+import { type RolloutSettings, rolloutSettingsShape, toRolloutSettings } from "./rollout/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -35,6 +36,11 @@ function isCronPattern(pattern: string): boolean {
   }
 }
 
+function isRedisUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && /^rediss?:$/.test(url.protocol) && url.hostname !== "" && /^\/?\d*$/.test(url.pathname);
+}
+
 function toGateLimits(value: string, context: z.RefinementCtx): GateLimits {
   try {
     return parseGateLimits(value);
@@ -53,11 +59,11 @@ const settingsSchema = z.object({
   MODEL: text.default(resolve(root, "models/rejoinder-tiny")),
   ADAPTER: text.optional(),
   QUANTIZATION: z.enum(["none", "int8", "int4"], "expected one of none, int8, int4").default("none"),
-  KV_CACHE: z.enum(["fp32", "fp16"], "expected one of fp32, fp16").default("fp32"),
+  KV_CACHE: z.enum(["fp32", "fp16", "int8"], "expected one of fp32, fp16, int8").default("fp32"),
   DEVICE: z.enum(devices, `expected one of ${devices.join(", ")}`).default("cpu"),
   THREADS: integer(1, 256).default(Math.min(availableParallelism(), 8)),
   REWARD: text.optional(),
-  REDIS_URL: unsupported("jobs and sockets are served within this process"),
+  REDIS_URL: z.string().refine(isRedisUrl, "expected a URL such as redis://127.0.0.1:6379").optional(),
   DATABASE_URL: unsupported("the log is kept in SQLite under DATA_DIR"),
   ARTIFACTS_URL: unsupported("adapters are kept in folders under DATA_DIR"),
   RETRAIN_CRON: z.string().refine(isCronPattern, "expected a cron expression such as 0 3 * * *").optional(),
@@ -89,6 +95,10 @@ const settingsSchema = z.object({
   MAX_CONCURRENT: integer(1, 256).default(8),
   MAX_QUEUE: integer(0, 100_000).default(64),
   MAX_MESSAGE_CHARS: integer(1, 1_000_000).default(8000),
+  ...rolloutSettingsShape,
+  /** Where trainer programs run: in this process's charge, or on any machine with a `rejoinder worker`. */
+  TRAINER: z.enum(["here", "worker"], "expected one of here, worker").default("here"),
+  JOB_LOCK_SECONDS: integer(1, 3600).default(30),
 });
 
 export interface Config {
@@ -101,7 +111,7 @@ export interface Config {
   /** Precision of the base model's weights, served and trained. */
   quantization: "none" | "int8" | "int4";
   /** Precision of cached keys and values. */
-  kvCache: "fp32" | "fp16";
+  kvCache: "fp32" | "fp16" | "int8";
   /** Where the model runs. */
   device: Device;
   /** Where quantized weights are kept when they cannot lie beside the checkpoint. */
@@ -126,6 +136,12 @@ export interface Config {
   maxConcurrent: number;
   maxQueue: number;
   maxMessageChars: number;
+  rollout: RolloutSettings;
+  /** Where jobs are kept; undefined keeps them in the store. May hold a password. */
+  redisUrl: string | undefined;
+  trainer: "here" | "worker";
+  /** How long a process that is silent keeps its job, ms. */
+  jobLockMs: number;
 }
 
 const names = Object.keys(settingsSchema.shape);
@@ -167,6 +183,9 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     throw new SettingError(`${name}=${secret ? "…" : given[name]}: ${issue?.message ?? "is not valid"}.`);
   }
   const settings = parsed.data;
+  if (settings.TRAINER === "worker" && settings.REDIS_URL === undefined) {
+    throw new SettingError("TRAINER=worker: needs REDIS_URL, through which server and workers meet.");
+  }
   return {
     port: settings.PORT,
     host: settings.HOST,
@@ -192,5 +211,9 @@ export function readConfig(environment: NodeJS.ProcessEnv, args: readonly string
     maxConcurrent: settings.MAX_CONCURRENT,
     maxQueue: settings.MAX_QUEUE,
     maxMessageChars: settings.MAX_MESSAGE_CHARS,
+    rollout: toRolloutSettings(settings),
+    redisUrl: settings.REDIS_URL,
+    trainer: settings.TRAINER,
+    jobLockMs: 1000 * settings.JOB_LOCK_SECONDS,
   };
 }

@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Engine } from "../engine/types.ts";
 import type { ReplyReport } from "./chat/reply-generator.ts";
+import { createRolloutMetrics } from "./rollout/rollout-metrics.ts";
 
 export function createMetrics() {
   const registry = new Registry();
@@ -49,6 +50,7 @@ export function createMetrics() {
 
   return {
     registry,
+    ...createRolloutMetrics(registers),
 
     replyEnded(report: ReplyReport): void {
       replies.inc({ source: report.source, finish_reason: report.finishReason });

@@ -24,6 +24,8 @@ export interface Job {
   payload: unknown;
   /** 1 the first time; more when an earlier worker died or failed. */
   attempt: number;
+  /** Keeps this value (JSON) beside the job, where others read it and are told of it; the latest one stands. */
+  report(progress: unknown): Promise<void>;
 }
 
 /** Work that outlives a request and a process. */
@@ -68,8 +70,9 @@ export interface AdapterSource {
   /** Versions that can be asked for as `rejoinder@N`. */
   versions(): AdapterIdentity[];
   /**
-   * Takes the adapter that a model name stands for: `rejoinder` (live), `rejoinder@N` or `base`; staged if need be.
+   * Takes the adapter that a model name stands for: `rejoinder` (live, or a canary for its share of conversations),
+   * `rejoinder@N` or `base`; staged if need be.
    * @throws UnknownAdapterError
    */
-  lease(modelName: string): Promise<AdapterLease>;
+  lease(modelName: string, conversationId?: string): Promise<AdapterLease>;
 }

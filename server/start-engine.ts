@@ -15,7 +15,8 @@ export async function startEngine(config: Config): Promise<Engine> {
       device,
       threads,
       maxConcurrent,
-      maxQueue,
+      // One place more than chats can take, for a shadow reply: it is never the one that makes the engine refuse a chat.
+      maxQueue: maxQueue + 1,
     });
   } catch (cause) {
     if (!(cause instanceof DeviceError)) throw cause;

@@ -26,13 +26,13 @@ const wide = { ...grouped, head_dim: 16 };
 interface Family {
   name: string;
   config: Record<string, unknown>;
-  settings?: { QUANTIZATION?: "int8" | "int4"; KV_CACHE?: "fp16" };
+  settings?: { QUANTIZATION?: "int8" | "int4"; KV_CACHE?: "fp16" | "int8" };
   /** Of a model that is older than chat templates: what the model reads of a message, by its model card. */
   prompt?: (text: string) => string;
 }
 
 const families: readonly Family[] = [
-  { name: "LlamaForCausalLM", config: { model_type: "llama", ...grouped } },
+  { name: "LlamaForCausalLM", config: { model_type: "llama", ...grouped }, settings: { KV_CACHE: "int8" } },
   { name: "MistralForCausalLM", config: { model_type: "mistral", sliding_window: 16, ...grouped } },
   {
     name: "Qwen2ForCausalLM",
@@ -55,7 +55,7 @@ const families: readonly Family[] = [
   {
     name: "GPT2LMHeadModel",
     config: { model_type: "gpt2", n_embd: 32, n_head: 4, n_layer: 2, n_positions: 256 },
-    settings: { QUANTIZATION: "int4", KV_CACHE: "fp16" },
+    settings: { QUANTIZATION: "int4", KV_CACHE: "int8" },
   },
   {
     name: "Phi3ForCausalLM",
@@ -66,7 +66,7 @@ const families: readonly Family[] = [
   {
     name: "Gemma3ForCausalLM",
     config: { model_type: "gemma3_text", sliding_window: 16, sliding_window_pattern: 2, ...wide },
-    settings: { QUANTIZATION: "int8", KV_CACHE: "fp16" },
+    settings: { QUANTIZATION: "int8", KV_CACHE: "int8" },
   },
 ];
 

@@ -45,7 +45,7 @@ export interface ExchangeRecord {
 /**
  * Where PPO's replies come from: the log, or the policy itself as it is at the beginning of each round. `prompts` is a
  * file of JSON lines `{messages}`; null takes the prompts of the snapshot's exchanges. `reward` is what the server's REWARD
- * setting takes, null for the default reward; its version must be the job's `rewardVersion`.
+ * setting takes, null for the default; its version must be the job's `rewardVersion`.
  */
 export type Rollouts =
   | { source: "log" }

@@ -57,3 +57,13 @@ export function readJob(path: string): TrainingJob {
   if (!parsed.success) throw new TrainerError("bad_job", `${path}: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
+
+/** The run that a job file names, whatever else is wrong with it; empty where it names none. */
+export function runIdOf(path: string): string {
+  try {
+    const { runId } = JSON.parse(readFileSync(path, "utf8")) as { runId?: unknown };
+    return typeof runId === "string" ? runId : "";
+  } catch {
+    return "";
+  }
+}

@@ -20,3 +20,17 @@ export class TrainerError extends Error {
     this.code = code;
   }
 }
+
+/** Errors of the system that say that a file could not be written, and nothing about what was to be in it. */
+const writeErrors = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "EACCES", "EPERM"]);
+
+/** What a run's record says of whatever ended it. */
+export function describeFailure(error: unknown): { code: string; message: string } {
+  const { code = "failed", message, path } = error as NodeJS.ErrnoException;
+  if (!writeErrors.has(code)) return { code, message };
+  const what = path === undefined ? "a file of the run" : path;
+  return {
+    code: "cannot_save" satisfies TrainerError["code"],
+    message: `${what} could not be written (${message}); the checkpoint before it is intact, and the run can go on from there`,
+  };
+}

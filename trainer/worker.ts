@@ -7,12 +7,13 @@
  */
 import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import type { TrainingEvent } from "./contract.ts";
+import type { TrainingEvent, TrainingJob } from "./contract.ts";
 import { lowerPriority } from "./low-priority.ts";
 import { ppo } from "./ppo/ppo.ts";
-import { readJob } from "./read-job.ts";
+import { readJob, runIdOf } from "./read-job.ts";
 import { createRunReporter } from "./run-reporter.ts";
 import { loggedSft } from "./sft/logged-sft.ts";
+import { describeFailure } from "./trainer-error.ts";
 
 const resumable = 75;
 
@@ -25,7 +26,15 @@ async function main(jobFile: string): Promise<number> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());
   lowerPriority();
-  const job = readJob(jobFile);
+  let job: TrainingJob;
+  try {
+    job = readJob(jobFile);
+  } catch (error) {
+    // Without a job there is no folder to report to; whoever listens is told.
+    process.stderr.write(`${(error as Error).message}\n`);
+    send({ type: "failed", runId: runIdOf(jobFile), error: describeFailure(error) });
+    return 1;
+  }
   mkdirSync(job.outputDir, { recursive: true });
   const reporter = createRunReporter(job, send);
   try {
@@ -33,9 +42,8 @@ async function main(jobFile: string): Promise<number> {
     const train = { ppo, sft: loggedSft }[job.algorithm];
     return (await train({ ...job, threads }, reporter, stop.signal)) ? 0 : resumable;
   } catch (error) {
-    const { code = "failed", message, stack } = error as Error & { code?: string };
-    process.stderr.write(`${stack}\n`);
-    reporter.failed({ code, message });
+    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+    reporter.failed(describeFailure(error));
     return 1;
   }
 }

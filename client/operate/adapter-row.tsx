@@ -1,13 +1,20 @@
-import { Button, Table } from "@mantine/core";
-import type { AdapterSummary } from "../../server/protocol/index.ts";
+import { Button, Table, Text } from "@mantine/core";
+import type { AdapterSummary, Trial } from "../../server/protocol/index.ts";
 import { AdapterName } from "../shell/adapter-name.tsx";
-import { metricValue, shortTime } from "./format.ts";
+import { metricValue, percent, shortTime } from "./format.ts";
 import classes from "./operate.module.css";
 import { StateBadge } from "./state-badge.tsx";
 
 const metricsShown = 4;
 
-export function AdapterRow({ adapter, onPromote }: { adapter: AdapterSummary; onPromote: () => void }) {
+export interface AdapterRowProps {
+  adapter: AdapterSummary;
+  /** What is on trial, this version or another. */
+  trial: Trial | null;
+  onPromote: () => void;
+}
+
+export function AdapterRow({ adapter, trial, onPromote }: AdapterRowProps) {
   const metrics = Object.entries(adapter.metrics).map(([name, value]) => `${name} ${metricValue(value)}`);
   return (
     <Table.Tr className={adapter.state === "live" ? classes.chosen : undefined}>
@@ -16,6 +23,16 @@ export function AdapterRow({ adapter, onPromote }: { adapter: AdapterSummary; on
       </Table.Td>
       <Table.Td>
         <StateBadge state={adapter.state} />
+        {trial?.version === adapter.version && <span className={classes.note}> {percent(trial.share)}</span>}
+        {adapter.erasedData !== null && (
+          <Text
+            size="xs"
+            c="dimmed"
+            title={`Last ${shortTime(adapter.erasedData.at)}; train without them to replace it`}
+          >
+            learned from {adapter.erasedData.exchanges} exchanges erased since
+          </Text>
+        )}
       </Table.Td>
       <Table.Td className={classes.number}>{adapter.parent ?? "base"}</Table.Td>
       <Table.Td className={classes.number} title={`On ${adapter.targetModules.join(", ")}`}>

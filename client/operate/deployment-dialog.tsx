@@ -1,11 +1,13 @@
 import { Alert, Button, Group, Modal, Text, TextInput } from "@mantine/core";
 import { useLocalStorage } from "@mantine/hooks";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { DeploymentNote } from "./operate-api.ts";
 
 export interface DeploymentDialogProps {
   title: string;
   consequence: string;
+  /** What else there is to choose. */
+  children?: ReactNode;
   /** What the confirming button says. */
   confirm: string;
   isPending: boolean;
@@ -16,7 +18,7 @@ export interface DeploymentDialogProps {
 
 /** Asks who changes what everyone will see, and why, for the deployment log. */
 export function DeploymentDialog(props: DeploymentDialogProps) {
-  const { title, consequence, confirm, isPending, error, onConfirm, onCancel } = props;
+  const { title, consequence, children, confirm, isPending, error, onConfirm, onCancel } = props;
   const [reason, setReason] = useState("");
   const [operator, setOperator] = useLocalStorage({
     key: "rejoinder.operator",
@@ -35,6 +37,7 @@ export function DeploymentDialog(props: DeploymentDialogProps) {
         <Text size="sm" mb="md">
           {consequence}
         </Text>
+        {children}
         <TextInput
           label="Reason"
           description="Stays in the deployment log, with your name."

@@ -18,3 +18,13 @@ export function shortTime(iso: string): string {
   const format = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" } as const;
   return new Intl.DateTimeFormat(undefined, format).format(new Date(iso));
 }
+
+/** A share of 0..1: 0.125 as "12.5%". */
+export function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(3))}%`;
+}
+
+/** A difference, with its sign: 0.0512 as "+0.051", -0.2 as "−0.200". */
+export function signed(difference: number): string {
+  return `${difference < 0 ? "−" : "+"}${Math.abs(difference).toFixed(3)}`;
+}

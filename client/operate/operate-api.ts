@@ -3,6 +3,7 @@ import type {
   AdapterSummary,
   Deployment,
   DeploymentRequest,
+  DeploymentStage,
   Page,
   ServerStatus,
   TrainingRun,
@@ -28,6 +29,12 @@ export interface DeploymentNote extends DeploymentRequest {
   operator: string;
 }
 
+/** Where a version goes; the share, 0..1, means nothing for `live`. */
+export interface Destination {
+  stage: DeploymentStage;
+  share: number;
+}
+
 const headersOf = (operator: string) => ({ "x-operator": headerText(operator) });
 
 export const fetchStatus = (): Promise<ServerStatus> => fetchJson("/api/status");
@@ -39,7 +46,15 @@ export const fetchDeployments = (): Promise<Page<Deployment>> => fetchJson("/api
 
 export const startPpoRun = (): Promise<TrainingRunAccepted> => post("/api/training/runs", { algorithm: "ppo" });
 export const cancelRun = (id: string): Promise<unknown> => post(`/api/training/runs/${encodeURIComponent(id)}/cancel`);
-export const promoteAdapter = (version: number, { operator, reason }: DeploymentNote): Promise<unknown> =>
-  post(`/api/adapters/${version}/promote`, { reason }, headersOf(operator));
+export const promoteAdapter = (
+  version: number,
+  { stage, share }: Destination,
+  { operator, reason }: DeploymentNote,
+): Promise<unknown> =>
+  post(
+    `/api/adapters/${version}/promote`,
+    { reason, stage, ...(stage === "live" ? {} : { share }) },
+    headersOf(operator),
+  );
 export const rollBackAdapter = ({ operator, reason }: DeploymentNote): Promise<unknown> =>
   post("/api/adapters/rollback", { reason }, headersOf(operator));

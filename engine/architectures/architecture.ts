@@ -27,8 +27,16 @@ export interface TrunkInputs {
   positions: Tensor;
   /** Added to the attention scores; a very negative number hides. Broadcasts to [batch, heads, time, past+time]. */
   attentionBias: Tensor;
-  /** Keys and values of earlier tokens, a layer each: [batch, key/value heads, past, head size]. */
-  past?: readonly { keys: Tensor; values: Tensor }[];
+  /** Keys and values of earlier tokens, a layer each. */
+  past?: readonly PastLayer[];
+}
+
+export interface PastLayer {
+  /** [batch, key/value heads, past, head size]. */
+  keys: Tensor;
+  values: Tensor;
+  /** What each row is still to be multiplied by, [batch, key/value heads, 1, past]; nothing where this is missing. */
+  scales?: { keys: Tensor; values: Tensor };
 }
 
 export interface TrunkOutputs {

@@ -2,6 +2,7 @@
 import * as ops from "../graph/ops.ts";
 import { type Dim, multiplyDims, type Shape } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { PastLayer } from "./architecture.ts";
 
 /** [batch, time, heads * size] -> [batch, heads, time, size]. */
 export function splitHeads(x: Tensor, heads: number, size: number): Tensor {
@@ -21,7 +22,8 @@ export function mergeHeads(x: Tensor): Tensor {
  * Past and present are multiplied apart and joined only as scores, so that a long cache is never copied.
  *
  * @param queries [batch, heads, time, d]
- * @param keys, values [batch, key/value heads, time, d], and the same of the past
+ * @param keys, values [batch, key/value heads, time, d]
+ * @param past the same of what came before; its scales are applied to scores and attention, which are smaller than rows
  * @param bias broadcasts to [batch, heads, time, past+time]
  * @param options.scale instead of 1 / sqrt(d)
  * @param options.softcap c: scores become c tanh(score / c) before the bias (Gemma 2)
@@ -32,7 +34,7 @@ export function groupedAttention(
   keys: Tensor,
   values: Tensor,
   bias: Tensor,
-  past?: { keys: Tensor; values: Tensor },
+  past?: PastLayer,
   options: { scale?: number; softcap?: number } = {},
 ): Tensor {
   const [batch, heads, time, size] = queries.shape as [Dim, number, Dim, number];
@@ -44,7 +46,11 @@ export function groupedAttention(
   const q = group === 1 ? scaled : ops.reshape(scaled, grouped);
   const against = (k: Tensor) => ops.matmul(q, ops.transposeLast(k));
 
-  const scores = past === undefined ? against(keys) : ops.concat([against(past.keys), against(keys)], -1);
+  const scaledBy = (x: Tensor, scales: Tensor | undefined) => (scales === undefined ? x : ops.mul(x, scales));
+  const scores =
+    past === undefined
+      ? against(keys)
+      : ops.concat([scaledBy(against(past.keys), past.scales?.keys), against(keys)], -1);
   const joined = softcap === undefined ? scores : ops.scale(ops.tanh(scores), softcap);
   const width = joined.shape[3] as Dim;
   const byHead = group === 1 ? joined : ops.reshape(joined, [batch, heads, time, width]);
@@ -56,7 +62,7 @@ export function groupedAttention(
     mixed = ops.matmul(attention, values);
   } else {
     const before = past.keys.shape[2] as Dim;
-    const toPast = ops.slice(attention, -1, 0, before);
+    const toPast = scaledBy(ops.slice(attention, -1, 0, before), past.scales?.values);
     const toPresent = ops.slice(attention, -1, before, time);
     mixed = ops.add(ops.matmul(toPast, past.values), ops.matmul(toPresent, values));
   }

@@ -52,7 +52,8 @@ describe("KvCache", () => {
     cache.reserve(2, 10);
     for (const position of [0, 1, 2]) write(cache, 1, position);
     const saved = cache.save(1, 3);
-    expect(saved.data.byteLength).toBe(cache.savedBytes(3));
+    expect(saved.bytes).toBe(cache.savedBytes(3));
+    expect(saved.blocks.reduce((sum, block) => sum + block.byteLength, 0)).toBe(saved.bytes);
     const other = new KvCache(layout);
     other.reserve(3, 200);
     other.restore(2, saved, 2);
@@ -124,6 +125,30 @@ describe("KvCache", () => {
     write(cache, 1, 3);
     // A half has eleven bits: near 1006 its steps are 0.5.
     expect(read(cache, 0, 1, 3)).toEqual([1006, 1006, 1006, 1006.5]);
+  });
+
+  it("keeps rows of eight bits with a scale each, through moves, growth and saving", () => {
+    const cache = new KvCache(layout, "int8");
+    cache.reserve(2, 5);
+    expect(cache.bytes).toBe(2 * 2 * 2 * 2 * 128 * (2 + 4));
+    const keys = Float32Array.of(127, 1.4, -3, 6, 0, 0, 254, -508);
+    // [rows 1, heads 2, time 2, size 2]: a row is a head's share of a token.
+    cache.append({ slot: 0, start: 0, layer: 1 }, { keys, values: keys }, { row: 0, time: 2 });
+    cache.reserve(2, 200);
+    cache.move(0, 1, 2);
+    const saved = cache.save(1, 2);
+    expect(saved.blocks.reduce((sum, block) => sum + block.byteLength, 0)).toBe(cache.savedBytes(2));
+    const other = new KvCache(layout, "int8");
+    other.reserve(1, 5);
+    other.restore(0, saved, 2);
+    other.reserve(2, 5);
+    other.swap(0, 1, 2);
+    const { keys: levels, scales } = other.view(1, 1, 1);
+    expect(scales?.keys.shape).toEqual([1, 2, 1, 128]);
+    // By hand: 1.4 rounds to 1 of 127 levels, -3 of 6 to -63.5, which rounds up; zeros stay zeros.
+    expect([...levels.data.subarray(0, 4)]).toEqual([127, 1, -63, 127]);
+    expect([...levels.data.subarray(256, 260)]).toEqual([0, 0, 64, -127]);
+    expect([0, 1, 128, 129].map((at) => scales?.keys.data[at])).toEqual([1, Math.fround(6 / 127), 0, 4]);
   });
 
   it("gives its memory back, and refuses more than the context", () => {

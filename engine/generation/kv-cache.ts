@@ -1,5 +1,6 @@
 /** Keys and values of the sequences in work: a slot each, contiguous, so that the first slots are a view, not a copy. */
 import type { HostTensor } from "../runtime/session.ts";
+import { type Block, type KvPrecision, type KvStorage, kvStorage, type RowPart } from "./kv-storage.ts";
 
 export interface KvCacheLayout {
   layers: number;
@@ -9,17 +10,22 @@ export interface KvCacheLayout {
   contextLength: number;
 }
 
-/** How keys and values are kept: in half precision they take half the memory, and the step graph widens them. */
-export type KvPrecision = "fp32" | "fp16";
-
-/** One layer's keys or values, [slots, key/value heads, capacity, head size]. */
-type Block = Float32Array | Float16Array;
-
-/** Keys and values of the first tokens of a sequence, outside any slot: [blocks, key/value heads, length, head size]. */
+/** Keys and values of the first tokens of a sequence, outside any slot. */
 export interface SavedRows {
-  data: Block;
+  /** Of each block of the cache [key/value heads, length, width]. */
+  blocks: readonly Block[];
+  bytes: number;
   /** Tokens. */
   length: number;
+}
+
+/** One layer's part of some slots, as the step graph takes it. */
+export interface LayerView {
+  /** [slots, key/value heads, capacity, head size]. */
+  keys: HostTensor;
+  values: HostTensor;
+  /** What rows of whole numbers are multiplied by, [slots, key/value heads, 1, capacity]. */
+  scales?: { keys: HostTensor; values: HostTensor };
 }
 
 const smallestCapacity = 128;
@@ -29,17 +35,15 @@ const powerOfTwo = (count: number) => 2 ** Math.ceil(Math.log2(Math.max(1, count
 
 export class KvCache {
   readonly #layout: KvCacheLayout;
-  readonly #makeBlock: (size: number) => Block;
-  readonly #bytesPerElement: number;
-  /** Keys and values of layer 0, of layer 1, and so on. */
+  readonly #storage: KvStorage;
+  /** The parts of keys and of values of layer 0, of layer 1, and so on, each [slots, key/value heads, capacity, width]. */
   #blocks: Block[] = [];
   #slots = 0;
   #capacity = 0;
 
   constructor(layout: KvCacheLayout, precision: KvPrecision = "fp32") {
     this.#layout = layout;
-    this.#makeBlock = precision === "fp16" ? (size) => new Float16Array(size) : (size) => new Float32Array(size);
-    this.#bytesPerElement = precision === "fp16" ? 2 : 4;
+    this.#storage = kvStorage(precision, layout.headSize);
   }
 
   /** Tokens that a slot can hold as it is. */
@@ -78,16 +82,17 @@ export class KvCache {
   }
 
   #resize(slots: number, capacity: number): void {
-    const { layers, keyValueHeads, headSize } = this.#layout;
-    const [before, after] = [this.#capacity * headSize, capacity * headSize];
-    const kept = Math.min(before, after);
+    const { layers, keyValueHeads } = this.#layout;
+    const keptRows = Math.min(this.#capacity, capacity);
     const keptHeads = Math.min(this.#slots, slots) * keyValueHeads;
     // One block after the other, so that old and new are not all held at once.
-    for (let index = 0; index < 2 * layers; index++) {
-      const block = this.#makeBlock(slots * keyValueHeads * after);
+    for (let index = 0; index < 2 * layers * this.#storage.parts.length; index++) {
+      const { width, make } = this.#part(index);
+      const [before, after] = [this.#capacity * width, capacity * width];
+      const block = make(slots * keyValueHeads * after);
       const old = this.#blocks[index];
       for (let head = 0; old !== undefined && head < keptHeads; head++) {
-        block.set(old.subarray(head * before, head * before + kept), head * after);
+        block.set(old.subarray(head * before, head * before + keptRows * width), head * after);
       }
       this.#blocks[index] = block;
     }
@@ -95,13 +100,19 @@ export class KvCache {
     this.#capacity = capacity;
   }
 
-  /** Views of `count` slots from `first` on, [count, key/value heads, capacity, head size]. */
-  view(layer: number, first: number, count: number): { keys: HostTensor; values: HostTensor } {
+  /** Views of `count` slots from `first` on. */
+  view(layer: number, first: number, count: number): LayerView {
     const { keyValueHeads, headSize } = this.#layout;
-    const shape = [count, keyValueHeads, this.#capacity, headSize];
-    const size = keyValueHeads * this.#capacity * headSize;
-    const cut = (block: Block) => ({ data: block.subarray(first * size, (first + count) * size), shape });
-    return { keys: cut(this.#block(2 * layer)), values: cut(this.#block(2 * layer + 1)) };
+    const cut = (block: Block, width: number, shape: readonly number[]): HostTensor => {
+      const size = keyValueHeads * this.#capacity * width;
+      return { data: block.subarray(first * size, (first + count) * size), shape: [count, keyValueHeads, ...shape] };
+    };
+    const [[keys, keyScales], [values, valueScales]] = this.#layer(layer);
+    const rows = (block: Block) => cut(block, headSize, [this.#capacity, headSize]);
+    const view = { keys: rows(keys), values: rows(values) };
+    if (keyScales === undefined || valueScales === undefined) return view;
+    const scales = (block: Block) => cut(block, 1, [1, this.#capacity]);
+    return { ...view, scales: { keys: scales(keyScales), values: scales(valueScales) } };
   }
 
   /**
@@ -115,82 +126,88 @@ export class KvCache {
   ): void {
     const { keyValueHeads, headSize } = this.#layout;
     const size = time * headSize;
-    for (const [block, rows] of [
-      [this.#block(2 * layer), step.keys],
-      [this.#block(2 * layer + 1), step.values],
+    const [keys, values] = this.#layer(layer);
+    for (const [blocks, rows] of [
+      [keys, step.keys],
+      [values, step.values],
     ] as const) {
       for (let head = 0; head < keyValueHeads; head++) {
         const from = (row * keyValueHeads + head) * size;
-        const to = ((slot * keyValueHeads + head) * this.#capacity + start) * headSize;
-        block.set(rows.subarray(from, from + size), to);
+        const to = (slot * keyValueHeads + head) * this.#capacity + start;
+        this.#storage.write(blocks, to, rows.subarray(from, from + size));
       }
     }
   }
 
   /** Copies the first `length` tokens of one slot over another, to close the gap of a sequence that left. */
   move(from: number, to: number, length: number): void {
-    const { keyValueHeads, headSize } = this.#layout;
-    const stride = this.#capacity * headSize;
-    for (const block of this.#blocks) {
-      for (let head = 0; head < keyValueHeads; head++) {
-        const source = (from * keyValueHeads + head) * stride;
-        block.copyWithin((to * keyValueHeads + head) * stride, source, source + length * headSize);
-      }
-    }
+    this.#eachRun(from, length, (block, at, size, index) => {
+      block.copyWithin(at + (to - from) * this.#slotSize(index), at, at + size);
+    });
   }
 
   /** Lets two slots change places, as far as their first `length` tokens go. */
   swap(a: number, b: number, length: number): void {
-    const { keyValueHeads, headSize } = this.#layout;
-    const stride = this.#capacity * headSize;
-    for (const block of this.#blocks) {
-      for (let head = 0; head < keyValueHeads; head++) {
-        const [atA, atB] = [a, b].map((slot) => (slot * keyValueHeads + head) * stride) as [number, number];
-        const heldByA = block.slice(atA, atA + length * headSize);
-        block.copyWithin(atA, atB, atB + length * headSize);
-        block.set(heldByA, atB);
-      }
-    }
+    this.#eachRun(a, length, (block, atA, size, index) => {
+      const atB = atA + (b - a) * this.#slotSize(index);
+      const heldByA = block.slice(atA, atA + size);
+      block.copyWithin(atA, atB, atB + size);
+      block.set(heldByA, atB);
+    });
   }
 
   /** Bytes that `save` takes for a sequence of so many tokens. */
   savedBytes(length: number): number {
-    const { layers, keyValueHeads, headSize } = this.#layout;
-    return this.#bytesPerElement * 2 * layers * keyValueHeads * headSize * length;
+    const { layers, keyValueHeads } = this.#layout;
+    return this.#storage.rowBytes * 2 * layers * keyValueHeads * length;
   }
 
   /** A copy of the first `length` tokens of a slot. */
   save(slot: number, length: number): SavedRows {
-    const data = this.#makeBlock(this.savedBytes(length) / this.#bytesPerElement);
-    this.#eachRun(slot, length, length, (block, at, to) => {
-      data.set(block.subarray(at, at + length * this.#layout.headSize), to);
+    const { keyValueHeads } = this.#layout;
+    const blocks = this.#blocks.map((_, index) => {
+      const { width, make } = this.#part(index);
+      return make(keyValueHeads * length * width);
     });
-    return { data, length };
+    this.#eachRun(slot, length, (block, at, size, index, head) => {
+      blocks[index]?.set(block.subarray(at, at + size), head * size);
+    });
+    return { blocks, bytes: this.savedBytes(length), length };
   }
 
   /** Puts the first `length` of the saved tokens into a slot. @throws RangeError when there are fewer */
   restore(slot: number, saved: SavedRows, length: number): void {
     if (length > saved.length) throw new RangeError(`${saved.length} tokens were saved, not ${length}`);
-    this.#eachRun(slot, length, saved.length, (block, at, from) => {
-      block.set(saved.data.subarray(from, from + length * this.#layout.headSize), at);
+    this.#eachRun(slot, length, (block, at, size, index, head) => {
+      const from = head * saved.length * this.#part(index).width;
+      block.set((saved.blocks[index] as Block).subarray(from, from + size), at);
     });
   }
 
-  /** Visits the stretch of each block and head that holds a slot's first tokens, and where it lies in saved rows. */
+  /** Visits the stretch of each block and head that holds a slot's first tokens, `size` numbers from `at` on. */
   #eachRun(
     slot: number,
     length: number,
-    savedLength: number,
-    visit: (block: Block, at: number, saved: number) => void,
+    visit: (block: Block, at: number, size: number, index: number, head: number) => void,
   ) {
-    const { keyValueHeads, headSize } = this.#layout;
+    const { keyValueHeads } = this.#layout;
     if (length > this.#capacity) throw new RangeError(`a slot holds ${this.#capacity} tokens, not ${length}`);
     this.#blocks.forEach((block, index) => {
+      const { width } = this.#part(index);
       for (let head = 0; head < keyValueHeads; head++) {
-        const at = (slot * keyValueHeads + head) * this.#capacity * headSize;
-        visit(block, at, (index * keyValueHeads + head) * savedLength * headSize);
+        visit(block, (slot * keyValueHeads + head) * this.#capacity * width, length * width, index, head);
       }
     });
+  }
+
+  /** Numbers of a slot in a block. */
+  #slotSize(index: number): number {
+    return this.#layout.keyValueHeads * this.#capacity * this.#part(index).width;
+  }
+
+  #part(index: number): RowPart {
+    const { parts } = this.#storage;
+    return parts[index % parts.length] as RowPart;
   }
 
   /** Gives all memory back. */
@@ -200,9 +217,15 @@ export class KvCache {
     this.#capacity = 0;
   }
 
-  #block(index: number): Block {
-    const block = this.#blocks[index];
-    if (block === undefined) throw new RangeError(`the cache has no block ${index}; was room reserved?`);
-    return block;
+  /** The parts of a layer's keys, and of its values. */
+  #layer(layer: number): [[Block, ...Block[]], [Block, ...Block[]]] {
+    const { length } = this.#storage.parts;
+    const [keys, values] = [2 * layer, 2 * layer + 1].map((at) => this.#blocks.slice(at * length, (at + 1) * length));
+    if (!isFilled(keys) || !isFilled(values)) {
+      throw new RangeError(`the cache has no layer ${layer}; was room reserved?`);
+    }
+    return [keys, values];
   }
 }
+
+const isFilled = (blocks: Block[] | undefined): blocks is [Block, ...Block[]] => blocks?.[0] !== undefined;

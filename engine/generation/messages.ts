@@ -11,7 +11,7 @@ import {
   type ModelInfo,
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
-import type { KvPrecision } from "./kv-cache.ts";
+import type { KvPrecision } from "./kv-storage.ts";
 import type { ReplyVocabulary } from "./reply.ts";
 
 /** What the thread is started with. */

@@ -2,15 +2,19 @@ import { describe, expect, it } from "vitest";
 import { PrefixStore } from "./prefix-store.ts";
 
 /** Rows whose first number tells them apart; a token takes four bytes. */
-const rows = (name: number, length: number) => ({ data: new Float32Array(length).fill(name), length });
+const rows = (name: number, length: number) => ({
+  blocks: [new Float32Array(length).fill(name)],
+  bytes: 4 * length,
+  length,
+});
 
 describe("PrefixStore", () => {
   it("finds the sequence that begins most like the tokens", () => {
     const store = new PrefixStore(1000);
     store.put(null, [1, 2, 3], rows(1, 3));
     store.put(null, [1, 2, 4, 5], rows(2, 4));
-    expect(store.longest(null, [1, 2, 4, 9])).toMatchObject({ length: 3, rows: { data: rows(2, 4).data } });
-    expect(store.longest(null, [1, 2, 3, 4])).toMatchObject({ length: 3, rows: { data: rows(1, 3).data } });
+    expect(store.longest(null, [1, 2, 4, 9])).toMatchObject({ length: 3, rows: { blocks: rows(2, 4).blocks } });
+    expect(store.longest(null, [1, 2, 3, 4])).toMatchObject({ length: 3, rows: { blocks: rows(1, 3).blocks } });
     expect(store.longest(null, [7])).toBeNull();
   });
 
@@ -22,7 +26,7 @@ describe("PrefixStore", () => {
     store.put("v2", [1, 2, 3], rows(2, 3));
     store.forget("v1");
     expect(store.longest("v1", [1, 2, 3])).toBeNull();
-    expect(store.longest("v2", [1, 2, 3])?.rows.data[0]).toBe(2);
+    expect(store.longest("v2", [1, 2, 3])?.rows.blocks[0]?.[0]).toBe(2);
   });
 
   it("lets a longer sequence stand for those it begins with, of the same adapter", () => {
@@ -31,7 +35,7 @@ describe("PrefixStore", () => {
     store.put("v1", [1, 2], rows(2, 2));
     store.put(null, [1, 2, 3], rows(3, 3));
     expect(store.bytes).toBe(4 * (2 + 3));
-    expect(store.longest(null, [1, 2])).toMatchObject({ length: 2, rows: { data: rows(3, 3).data } });
+    expect(store.longest(null, [1, 2])).toMatchObject({ length: 2, rows: { blocks: rows(3, 3).blocks } });
   });
 
   it("lets go of what was used longest ago when room is short, and takes nothing too large for it", () => {

@@ -29,7 +29,7 @@ export class PrefixStore {
   }
 
   get bytes(): number {
-    return this.#entries.reduce((sum, { rows }) => sum + rows.data.byteLength, 0);
+    return this.#entries.reduce((sum, { rows }) => sum + rows.bytes, 0);
   }
 
   /** Would rows of so many bytes be kept at all? */
@@ -39,7 +39,7 @@ export class PrefixStore {
 
   /** Keeps a sequence. Shorter ones that it begins with are told by it and go. */
   put(adapter: string | null, tokens: readonly number[], rows: SavedRows): void {
-    if (!this.takes(rows.data.byteLength)) return;
+    if (!this.takes(rows.bytes)) return;
     this.#entries = this.#entries.filter(
       (entry) => entry.adapter !== adapter || commonLength(entry.tokens, tokens) < entry.tokens.length,
     );

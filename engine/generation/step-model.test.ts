@@ -17,10 +17,10 @@ const model = await StepModel.create(checkpoint, { threads: 1 });
 afterAll(() => model.dispose());
 const vocabulary = architecture.vocabularySize;
 
-function stack(name: "lora" | "rslora"): Promise<StackedAdapter> {
+function stack(name: "lora" | "rslora", into = model): Promise<StackedAdapter> {
   const adapter = readPeftAdapter(join(tinyLlamaFolder, "untied", name), architecture);
   const matrices = flattenAdapter(adapter, architecture.linearModules);
-  return model.stack({ sha256: name, rank: adapter.shape.rank, matrices });
+  return into.stack({ sha256: name, rank: adapter.shape.rank, matrices });
 }
 
 const variants: { name: TinyLlama; adapter: StackedAdapter | null }[] = [
@@ -57,19 +57,29 @@ describe("StepModel", () => {
     }
   });
 
-  it("stays close with keys and values in half precision", async () => {
-    const half = await StepModel.create(checkpoint, { threads: 1, kvCache: "fp16" });
-    const cache = half.createCache();
-    const tokens = sequence("untied", 1);
-    cache.reserve(1, tokens.length);
-    let largest = 0;
-    for (const [start, token] of tokens.entries()) {
-      const logits = await half.step(cache, 0, [{ tokens: [token], start, adapter: null }], [0]);
-      largest = Math.max(largest, worst(logits, "untied", 1, start));
+  it.each([
+    // Seen: 0.012 in fp16 and 0.1 in int8, of logits that reach 6.
+    { kvCache: "fp16" as const, least: 1e-4, most: 0.05 },
+    { kvCache: "int8" as const, least: 1e-3, most: 0.25 },
+  ])("stays close with keys and values in $kvCache", async ({ kvCache, least, most }) => {
+    const rounded = await StepModel.create(checkpoint, { threads: 1, kvCache });
+    const adapted = await stack("lora", rounded);
+    for (const [name, adapter] of [
+      ["untied", null],
+      ["untied/lora", adapted],
+    ] as const) {
+      const cache = rounded.createCache();
+      const tokens = sequence(name, 1);
+      cache.reserve(2, tokens.length);
+      let largest = 0;
+      for (const [start, token] of tokens.entries()) {
+        const logits = await rounded.step(cache, 1, [{ tokens: [token], start, adapter }], [0]);
+        largest = Math.max(largest, worst(logits, name, 1, start));
+      }
+      expect(largest).toBeGreaterThan(least);
+      expect(largest).toBeLessThan(most);
     }
-    expect(largest).toBeGreaterThan(1e-4);
-    expect(largest).toBeLessThan(0.05);
-    await half.dispose();
+    await rounded.dispose();
   });
 
   it("decodes rows of different length and adapter in one batch as if each were alone", async () => {

@@ -6,7 +6,8 @@ import { inSlices } from "../in-slices.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { Device, SamplingOptions } from "../types.ts";
 import { AdapterStack, maskedLora, type StackableAdapter, type StackedAdapter } from "./adapter-stack.ts";
-import { KvCache, type KvPrecision } from "./kv-cache.ts";
+import { KvCache } from "./kv-cache.ts";
+import type { KvPrecision } from "./kv-storage.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
 /** New tokens of one sequence, behind the `start` tokens that its slot of the cache holds. */
@@ -55,7 +56,7 @@ export class StepModel {
     const { architecture, source } = model;
     const { kvCache = "fp32", device = "cpu" } = options;
     const context = { ...model.frozen(), adapt: maskedLora() };
-    const expressions = stepExpressions(architecture, context, kvCache === "fp16" ? "float16" : "float32");
+    const expressions = stepExpressions(architecture, context, kvCache);
     const session = await createSession(expressions, {
       device,
       threads: options.threads,
@@ -150,10 +151,13 @@ export class StepModel {
       ...this.#stack.feeds(rows.map(({ adapter }) => adapter)),
     };
     for (let layer = 0; layer < layers; layer++) {
-      const { pastKeys, pastValues } = layerNames(layer);
-      const { keys, values } = cache.view(layer, firstSlot, batch);
+      const { pastKeys, pastValues, pastKeyScales, pastValueScales } = layerNames(layer);
+      const { keys, values, scales } = cache.view(layer, firstSlot, batch);
       feeds[pastKeys] = keys;
       feeds[pastValues] = values;
+      if (scales === undefined) continue;
+      feeds[pastKeyScales] = scales.keys;
+      feeds[pastValueScales] = scales.values;
     }
     const outputs = await this.#session.run(feeds, [...wanted, ...this.#newRows]);
     for (let layer = 0; layer < layers; layer++) {

@@ -7,6 +7,7 @@ export type StoredType = ElementType | "uint4";
 export const elementCodes: Record<StoredType, number> = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int64: 7,
   bool: 9,
   float16: 10,

@@ -6,7 +6,7 @@
 
 export type Dim = number | string;
 export type Shape = readonly Dim[];
-export type ElementType = "float32" | "float16" | "int64" | "uint8" | "bool";
+export type ElementType = "float32" | "float16" | "int64" | "int8" | "uint8" | "bool";
 
 export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;

@@ -5,7 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Device } from "../types.ts";
 
 export interface HostTensor {
-  data: Float32Array | Float16Array | BigInt64Array;
+  data: Float32Array | Float16Array | Int8Array | BigInt64Array;
   shape: readonly number[];
 }
 
@@ -45,6 +45,7 @@ function toOrt(name: string, { data, shape }: HostTensor): ort.Tensor {
     throw new Error(`input ${name}: shape [${shape.join(", ")}] holds ${size} values, its data ${data.length}`);
   }
   if (data instanceof Float16Array) return halfTensor(data, shape);
+  if (data instanceof Int8Array) return new ort.Tensor("int8", data, shape);
   return data instanceof Float32Array ? new ort.Tensor("float32", data, shape) : new ort.Tensor("int64", data, shape);
 }
 

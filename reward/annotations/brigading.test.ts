@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { binomialTail, findSuspicions } from "./brigading.ts";
+import { atOnce } from "../../engine/in-slices.ts";
+import { findSuspicions } from "./brigading.ts";
+import { binomialTail } from "./copies.ts";
 import type { Judgement } from "./judgement.ts";
 import { judgementContext, judgementTerm } from "./judgement-term.ts";
 import { sample } from "./sample-judgement.ts";
+
+const suspicionsIn = (history: Judgement[]) => atOnce(findSuspicions(history));
+const contextOf = (history: Judgement[]) => atOnce(judgementContext(history));
 
 const start = Date.parse("2026-03-10T12:00:00.000Z");
 const at = (minutes: number) => ({ at: new Date(start + minutes * 60_000).toISOString() });
@@ -27,35 +32,45 @@ function flags(judge: string, count: number, about: Partial<Judgement["about"]>,
 
 describe("a burst of flags", () => {
   it("by a newcomer against one person is set aside with its reason, and not below twelve", () => {
-    const [found, ...others] = findSuspicions(flags("mallory", 12, { owner: "dora" }));
+    const [found, ...others] = suspicionsIn(flags("mallory", 12, { owner: "dora" }));
     expect(others).toEqual([]);
     expect(found).toMatchObject({
       kind: "burst",
-      reason: "12 flags within an hour by 1 unproven annotators against one person",
+      reason: "a burst of 12 flags by 1 unproven annotators against one person",
       judges: ["mallory"],
       from: at(0).at,
       to: at(11).at,
     });
     expect(found?.judgements).toHaveLength(12);
-    expect(findSuspicions(flags("mallory", 11, { owner: "dora" }))).toEqual([]);
+    expect(suspicionsIn(flags("mallory", 11, { owner: "dora" }))).toEqual([]);
   });
 
   it("is none when it takes longer than an hour, or comes from a proven annotator", () => {
     const slow = flags("mallory", 12, { owner: "dora" }).map((flag, index) => ({ ...flag, ...at(index * 10) }));
-    expect(findSuspicions(slow)).toEqual([]);
-    expect(findSuspicions([...proven("ann"), ...flags("ann", 30, { owner: "dora" })])).toEqual([]);
+    expect(suspicionsIn(slow)).toEqual([]);
+    expect(suspicionsIn([...proven("ann"), ...flags("ann", 30, { owner: "dora" })])).toEqual([]);
   });
 
   it("is none when praise stands among it, as in honest work", () => {
     const praise = flags("ben", 3, { conversation: "c" }, 20).map((flag): Judgement => ({ ...flag, label: "good" }));
-    expect(findSuspicions([...flags("ben", 13, { conversation: "c" }), ...praise])).toEqual([]);
+    expect(suspicionsIn([...flags("ben", 13, { conversation: "c" }), ...praise])).toEqual([]);
+  });
+
+  it("does not hide behind another one weeks before, nor behind honest work between", () => {
+    const first = flags("mallory", 12, { owner: "dora" });
+    const later = flags("trudy", 12, { owner: "dora" }, 20 * 24 * 60);
+    const between = flags("mallory", 30, { owner: "dora" }, 600).map((flag): Judgement => ({ ...flag, label: "good" }));
+    expect(suspicionsIn([...first, ...later, ...between])).toMatchObject([
+      { judges: ["mallory"], judgements: expect.objectContaining({ length: 12 }) },
+      { judges: ["trudy"], from: at(20 * 24 * 60).at },
+    ]);
   });
 
   it("against an adapter takes three annotators and twenty flags", () => {
     const two = [...flags("m1", 15, {}), ...flags("m2", 15, {})];
-    expect(findSuspicions(two)).toEqual([]);
+    expect(suspicionsIn(two)).toEqual([]);
     const three = ["m1", "m2", "m3"].flatMap((judge) => flags(judge, 7, {}));
-    expect(findSuspicions(three)).toMatchObject([
+    expect(suspicionsIn(three)).toMatchObject([
       { kind: "burst", judges: ["m1", "m2", "m3"], reason: expect.stringContaining("adapter version 1") },
     ]);
   });
@@ -63,18 +78,18 @@ describe("a burst of flags", () => {
   it("counts when proven annotators bear it out", () => {
     const burst = ["m1", "m2", "m3"].flatMap((judge) => flags(judge, 7, {}));
     const agreeing = flags("ann", 5, {}, 300);
-    expect(findSuspicions([...burst, ...proven("ann"), ...agreeing])).toEqual([]);
+    expect(suspicionsIn([...burst, ...proven("ann"), ...agreeing])).toEqual([]);
     const denying = agreeing.map((flag): Judgement => ({ ...flag, label: "good" }));
-    expect(findSuspicions([...burst, ...proven("ann"), ...denying])).toHaveLength(1);
+    expect(suspicionsIn([...burst, ...proven("ann"), ...denying])).toHaveLength(1);
   });
 
   it("leaves the term as it was without it, until an operator accepts it", () => {
     const burst = flags("mallory", 12, { owner: "dora" });
     const [target] = burst as [Judgement];
-    expect(judgementTerm([target], judgementContext(burst))).toBe(0);
+    expect(judgementTerm([target], contextOf(burst))).toBe(0);
     const accepted = burst.map((flag): Judgement => ({ ...flag, review: "accepted" }));
-    expect(findSuspicions(accepted)).toEqual([]);
-    expect(judgementTerm([target], judgementContext(accepted))).toBeLessThan(0);
+    expect(suspicionsIn(accepted)).toEqual([]);
+    expect(judgementTerm([target], contextOf(accepted))).toBeLessThan(0);
   });
 });
 
@@ -85,21 +100,21 @@ describe("copies", () => {
 
   it("count as one: the earliest of each exchange stays", () => {
     const history = [...copying("m1", 20, 0), ...copying("m2", 20, 60), ...copying("m3", 20, 120)];
-    const [found, ...others] = findSuspicions(history);
+    const [found, ...others] = suspicionsIn(history);
     expect(others).toEqual([]);
     expect(found).toMatchObject({ kind: "copies", judges: ["m2", "m3"] });
     expect(found?.judgements).toHaveLength(40);
     // One newcomer's word, not three: .5, within the third of the run's exchanges .5 * 20 = 10 > 20 / 3.
-    const context = judgementContext(history);
+    const context = contextOf(history);
     const first = history.filter(({ exchangeId }) => exchangeId === "e0");
     expect(judgementTerm(first, context)).toBeCloseTo(1 / 3, 12);
   });
 
   it("are none for two annotators, for few exchanges, or days apart", () => {
-    expect(findSuspicions([...copying("m1", 40, 0), ...copying("m2", 40, 60)])).toEqual([]);
-    expect(findSuspicions(["m1", "m2", "m3"].flatMap((judge) => copying(judge, 19, 0)))).toEqual([]);
+    expect(suspicionsIn([...copying("m1", 40, 0), ...copying("m2", 40, 60)])).toEqual([]);
+    expect(suspicionsIn(["m1", "m2", "m3"].flatMap((judge) => copying(judge, 19, 0)))).toEqual([]);
     const apart = ["m1", "m2", "m3"].flatMap((judge, index) => copying(judge, 20, index * 25 * 60));
-    expect(findSuspicions(apart)).toEqual([]);
+    expect(suspicionsIn(apart)).toEqual([]);
   });
 
   it("are none for annotators who agree four times out of five", () => {
@@ -108,7 +123,7 @@ describe("copies", () => {
         return (index + who) % 10 === 0 ? { ...judgement, label: "off_topic" } : judgement;
       }),
     );
-    expect(findSuspicions(honest)).toEqual([]);
+    expect(suspicionsIn(honest)).toEqual([]);
   });
 });
 

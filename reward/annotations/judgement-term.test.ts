@@ -1,19 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { atOnce } from "../../engine/in-slices.ts";
 import { byExchange, type Judgement, judgementValue } from "./judgement.ts";
 import { judgementContext, judgementTerm, maxExchangeShare, maxRunShare } from "./judgement-term.ts";
 import { rejudge } from "./rejudge.ts";
 import { sample } from "./sample-judgement.ts";
 
+const contextOf = (...given: Parameters<typeof judgementContext>) => atOnce(judgementContext(...given));
+
 /** The term of one exchange among a history, without a bound over the run. */
 function termOf(exchangeId: string, history: Judgement[]): number {
-  const context = { ...judgementContext(history), scales: new Map() };
+  const context = { ...contextOf(history), scales: new Map() };
   return judgementTerm(byExchange(history).get(exchangeId) ?? [], context);
 }
 
 describe("the judgement term", () => {
   it("is 0 where nobody has judged", () => {
-    expect(judgementTerm([], judgementContext([]))).toBe(0);
+    expect(judgementTerm([], contextOf([]))).toBe(0);
   });
 
   it("takes half of a newcomer's word, and the whole of what two say", () => {
@@ -37,11 +40,11 @@ describe("the judgement term", () => {
     const names = ["e1", "e2", "e3", "e4", "e5", "e6"];
     const history = names.map((name) => sample(`ann ${name} good`));
     // Six shares of a half are 3, at most 6 / 3 = 2 may be: two thirds of a half each.
-    const context = judgementContext(history);
+    const context = contextOf(history);
     for (const judgement of history) expect(judgementTerm([judgement], context)).toBeCloseTo(1 / 3, 12);
     // In a run of which ann judged the one of three, her share is within bounds.
     const mixed = [sample("ann e1 good"), sample("ben e2 ok"), sample("cy e3 ok")];
-    expect(judgementTerm([mixed[0] as Judgement], judgementContext(mixed))).toBe(0.5);
+    expect(judgementTerm([mixed[0] as Judgement], contextOf(mixed))).toBe(0.5);
   });
 
   it("bounds over the exchanges of the run alone", () => {
@@ -50,7 +53,7 @@ describe("the judgement term", () => {
       sample("ben e5 good"),
       sample("cy e6 good"),
     ];
-    const context = judgementContext(history, new Set(["e1", "e5", "e6"]));
+    const context = contextOf(history, new Set(["e1", "e5", "e6"]));
     expect(judgementTerm([history[0] as Judgement], context)).toBe(0.5);
   });
 
@@ -75,7 +78,7 @@ describe("for any judgements, weighed by any history,", () => {
   it("the term lies in -1..1 and no judge can move it by more than their cap", () => {
     fc.assert(
       fc.property(history, fc.oneof(labels, thumbs), (all, other) => {
-        const context = judgementContext(all);
+        const context = contextOf(all);
         for (const group of byExchange(all).values()) {
           const term = judgementTerm(group, context);
           expect(Math.abs(term)).toBeLessThanOrEqual(1 + 1e-12);
@@ -96,7 +99,7 @@ describe("for any judgements, weighed by any history,", () => {
   it("no judge has more than their part of a run's judged exchanges", () => {
     fc.assert(
       fc.property(history, (all) => {
-        const context = judgementContext(all);
+        const context = contextOf(all);
         const groups = [...byExchange(all).values()];
         for (const { source, judge } of all) {
           // What the judge's word adds to the terms if it were 1 everywhere and everyone else's 0.
@@ -122,7 +125,7 @@ describe("for any judgements, weighed by any history,", () => {
       fc.property(
         history.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length }))),
         ([all, shuffled]) => {
-          const [context, again] = [judgementContext(all), judgementContext(shuffled)];
+          const [context, again] = [contextOf(all), contextOf(shuffled)];
           for (const [id, group] of byExchange(all)) {
             const other = byExchange(shuffled).get(id) ?? [];
             expect(judgementTerm(other, again)).toBeCloseTo(judgementTerm(group, context), 10);

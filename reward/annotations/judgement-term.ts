@@ -12,8 +12,9 @@
  * the width of -1..1.
  */
 import { annotatorWeights, newcomerWeight } from "./annotator-weights.ts";
-import { findSuspicions, type Suspicion } from "./brigading.ts";
+import { findSuspicions } from "./brigading.ts";
 import { byExchange, type Judgement, judgeKey, judgementValue } from "./judgement.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** c: one judge alone gives half of the term, whole terms take two. */
 export const maxExchangeShare = 0.5;
@@ -77,11 +78,15 @@ function runScales(
 }
 
 /**
+ * Yields between its parts, so that a long history holds up nobody.
  * @param history every judgement there is: agreement and brigades show only in the whole
  * @param inRun the exchanges of the run that the influence of each judge is bounded over; all when not given
  */
-export function judgementContext(history: readonly Judgement[], inRun?: ReadonlySet<string>): JudgementContext {
-  const suspicions = findSuspicions(history);
+export function* judgementContext(
+  history: readonly Judgement[],
+  inRun?: ReadonlySet<string>,
+): Generator<undefined, JudgementContext> {
+  const suspicions = yield* findSuspicions(history);
   const setAside = new Map<string, string>();
   for (const { judgements, reason } of suspicions) for (const id of judgements) setAside.set(id, reason);
   for (const { id, review } of history) if (review === "excluded") setAside.set(id, "excluded by an operator");
@@ -91,6 +96,7 @@ export function judgementContext(history: readonly Judgement[], inRun?: Readonly
   for (const [judge, { weight }] of annotatorWeights(counted))
     weights.set(judgeKey({ source: "annotator", judge }), weight);
 
+  yield;
   const run = inRun === undefined ? history : history.filter(({ exchangeId }) => inRun.has(exchangeId));
   return { weights, setAside, suspicions, scales: runScales(byExchange(run), { weights, setAside }) };
 }

@@ -6,6 +6,7 @@
  * argument are not.
  */
 import { dodges, leadIn, phatic } from "./evasive-phrases.ts";
+import { genericWords } from "./generic-words.ts";
 import { parroting } from "./parroting.ts";
 import { wordsOf } from "./words.ts";
 
@@ -29,7 +30,8 @@ type Kind = "dodge" | "phatic" | "substance";
 function kindOf(clause: string): Kind {
   const bare = clause.replace(leadIn, "");
   const is = (patterns: readonly RegExp[]) => patterns.some((pattern) => pattern.test(clause) || pattern.test(bare));
-  return is(dodges) ? "dodge" : is(phatic) ? "phatic" : "substance";
+  if (is(dodges)) return "dodge";
+  return is(phatic) || wordsOf(clause).every((word) => genericWords.has(word)) ? "phatic" : "substance";
 }
 
 /**

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Deployment } from "../protocol/index.ts";
-import { previouslyLive } from "./deployment-history.ts";
+import { liveBefore } from "./deployment-history.ts";
 
 function log(...entries: [Deployment["action"], number][]): Deployment[] {
   const identity = (version: number) => ({ name: "rejoinder", version, sha256: `hash-${version}` });
@@ -18,12 +18,12 @@ function log(...entries: [Deployment["action"], number][]): Deployment[] {
 }
 
 it("is nothing before the second promotion", () => {
-  expect(previouslyLive([])).toBeNull();
-  expect(previouslyLive(log(["promote", 1]))).toBeNull();
+  expect(liveBefore([])).toEqual([]);
+  expect(liveBefore(log(["promote", 1]))).toEqual([]);
 });
 
 it("is the promotion before the last, rejections aside", () => {
-  expect(previouslyLive(log(["promote", 1], ["promote", 2], ["reject", 3]))?.version).toBe(1);
+  expect(liveBefore(log(["promote", 1], ["promote", 2], ["reject", 3]))[0]?.version).toBe(1);
 });
 
 it("goes further back with every rollback", () => {
@@ -33,15 +33,15 @@ it("goes further back with every rollback", () => {
     ["promote", 3],
     ["rollback", 2],
   ];
-  expect(previouslyLive(log(...entries))?.version).toBe(1);
-  expect(previouslyLive(log(...entries, ["rollback", 1]))).toBeNull();
+  expect(liveBefore(log(...entries))[0]?.version).toBe(1);
+  expect(liveBefore(log(...entries, ["rollback", 1]))).toEqual([]);
 });
 
 it("counts from the rollback's target when something new is promoted after it", () => {
   const entries = log(["promote", 1], ["promote", 2], ["rollback", 1], ["promote", 3]);
-  expect(previouslyLive(entries)?.version).toBe(1);
+  expect(liveBefore(entries)[0]?.version).toBe(1);
 });
 
 it("keeps the base model as a version like any other", () => {
-  expect(previouslyLive(log(["promote", 0], ["promote", 1]))?.version).toBe(0);
+  expect(liveBefore(log(["promote", 0], ["promote", 1]))[0]?.version).toBe(0);
 });

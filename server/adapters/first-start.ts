@@ -41,7 +41,7 @@ export async function deployInitialAdapter(options: FirstStartOptions): Promise<
     const { name, sha256 } = registry.live();
     const at = new Date().toISOString();
     const to = { name, version, sha256 };
-    await store.adapters.deploy({ at, actor: "setup", action: "promote", from: null, to, reason: "first start" }, []);
+    await store.adapters.deploy([{ at, actor: "setup", action: "promote", from: null, to, reason: "first start" }], []);
   } else {
     // Whoever set up the server chose it; there is nothing live yet to compare it with.
     await registry.promote(version, "setup", "first start", { force: true });

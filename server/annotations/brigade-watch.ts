@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { findSuspicions, type Suspicion } from "../../reward/annotations/brigading.ts";
+import { inSlices } from "../../engine/in-slices.ts";
+import { findSuspicions } from "../../reward/annotations/brigading.ts";
+import type { Suspicion } from "../../reward/annotations/suspicion.ts";
 import type { FanOut, Store } from "../ports.ts";
 import type { AnnotationSuspicion } from "../protocol/index.ts";
 import { loadJudgements } from "./judgements.ts";
@@ -29,7 +31,7 @@ export function createBrigadeWatch(options: BrigadeWatchOptions): BrigadeWatch {
   let waiting = false;
   let closed = false;
 
-  const look = async (): Promise<Suspicion[]> => findSuspicions(await loadJudgements(store));
+  const look = async (): Promise<Suspicion[]> => inSlices(findSuspicions(await loadJudgements(store)));
 
   async function tell(): Promise<void> {
     await sleep(settleMs, undefined, { ref: false });

@@ -1,5 +1,6 @@
 import { Router } from "express";
 import { z } from "zod";
+import { inSlices } from "../../engine/in-slices.ts";
 import { annotatorWeights } from "../../reward/annotations/annotator-weights.ts";
 import { judgementContext } from "../../reward/annotations/judgement-term.ts";
 import { type AnnotationSuspicion, annotationLabels, type Page } from "../protocol/index.ts";
@@ -68,7 +69,7 @@ function annotatorOf(header = ""): string {
 
 async function weightsOf(store: Store): Promise<AgreementReport["weights"]> {
   const annotators = (await loadJudgements(store)).filter(({ source }) => source === "annotator");
-  const { setAside } = judgementContext(annotators);
+  const { setAside } = await inSlices(judgementContext(annotators));
   const counted = annotators.filter(({ id }) => !setAside.has(id));
   const weights = [...annotatorWeights(counted)].map(([annotator, weight]) => ({ annotator, ...weight }));
   return weights.sort((a, b) => b.weight - a.weight || a.annotator.localeCompare(b.annotator));

@@ -13,9 +13,10 @@ import type { EngineChatModel } from "../pipeline/engine-chat-model.ts";
 import { fromChatMessages } from "../pipeline/messages.ts";
 import type { Prompt } from "../pipeline/prompt.ts";
 import { type AdapterLease, type AdapterSource, UnknownAdapterError } from "../ports.ts";
-import type { FinishReason, WireError } from "../protocol/index.ts";
+import type { AdapterIdentity, FinishReason, WireError } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
-import type { ExchangeRepository } from "../store/exchanges.ts";
+import type { ExchangeOutcome, ExchangeRepository } from "../store/exchanges.ts";
+import type { FailedStep } from "../store/schema.ts";
 import { LiveReply, type ReplyEnd } from "./live-reply.ts";
 import type { Scorer } from "./scorer.ts";
 
@@ -53,6 +54,19 @@ export interface ReplyReport {
   scoringError: unknown;
 }
 
+/** A reply that has ended and is logged, for those who follow how an adapter does. */
+export interface EndedReply {
+  exchangeId: string;
+  conversationId: string;
+  request: ReplyRequest;
+  sampling: SamplingOptions;
+  adapter: AdapterIdentity;
+  /** Null for a reply that was cut. */
+  outcome: ExchangeOutcome | null;
+  /** Where a reply was cut. */
+  failedStep: FailedStep | null;
+}
+
 export interface ReplyGeneratorOptions {
   exchanges: ExchangeRepository;
   adapters: AdapterSource;
@@ -63,6 +77,8 @@ export interface ReplyGeneratorOptions {
   /** How long an unfinished reply goes on without a listener, and a finished one can be replayed. */
   graceMs: number;
   report: (report: ReplyReport) => void;
+  /** Called once the person has the whole reply. */
+  ended?: (reply: EndedReply) => void;
   now?: () => Date;
 }
 
@@ -92,8 +108,18 @@ function toWireError(error: unknown): WireError {
   return { code: "internal", message: "The reply could not be finished. What was said so far is kept." };
 }
 
+/** Null where the request was at fault, or the engine was full: that says nothing about the adapter. */
+function failedStepOf(error: unknown, step: FailedStep): FailedStep | null {
+  return error instanceof EngineBusyError || error instanceof EngineRequestError ? null : step;
+}
+
+interface Run extends Pick<EndedReply, "outcome" | "failedStep"> {
+  end: ReplyEnd;
+}
+
 export function createReplyGenerator(options: ReplyGeneratorOptions) {
-  const { exchanges, adapters, chatModel, scorer, capacity, graceMs, report, now = () => new Date() } = options;
+  const { exchanges, adapters, chatModel, scorer, capacity, graceMs, report } = options;
+  const { ended = () => undefined, now = () => new Date() } = options;
   const live = new Map<string, { reply: LiveReply; abort: AbortController }>();
   let underWay = 0;
   let closing = false;
@@ -134,7 +160,7 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
     sampling: SamplingOptions,
     lease: AdapterLease,
     signal: AbortSignal,
-  ): Promise<ReplyEnd> {
+  ): Promise<Run> {
     const { exchangeId } = reply;
     const startedAt = performance.now();
     let firstTextMs: number | null = null;
@@ -142,6 +168,8 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
     let result = cancelled;
     let end: ReplyEnd;
     let failure: unknown = null;
+    let outcome: ExchangeOutcome | null = null;
+    let step: FailedStep = "generation";
     let scoringError: unknown = null;
     try {
       result = await generate(reply, request, sampling, lease, signal, () => {
@@ -157,7 +185,8 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
         return null;
       });
       const toxicity = judged?.toxicity ?? null;
-      await exchanges.complete(exchangeId, {
+      step = "log";
+      outcome = {
         completedAt: now(),
         reply: text,
         replyTokens: tokens,
@@ -165,12 +194,14 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
         finishReason,
         toxicity,
         reward: judged?.reward ?? null,
-      });
+      };
+      await exchanges.complete(exchangeId, outcome);
       const event = { exchangeId, text, finishReason, tokens: tokens.length, adapter: reply.adapter, toxicity };
       end = { type: "done", event };
     } catch (error) {
       failure = error;
-      await exchanges.cut(exchangeId, reply.text, now()).catch((cause: unknown) => {
+      outcome = null;
+      await exchanges.cut(exchangeId, reply.text, now(), failedStepOf(error, step)).catch((cause: unknown) => {
         failure = new AggregateError([error, cause], `Exchange ${exchangeId} could not be marked as cut`);
       });
       end = { type: "failed", event: { exchangeId, error: toWireError(error) } };
@@ -187,12 +218,12 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       error: failure,
       scoringError,
     });
-    return end;
+    return { end, outcome, failedStep: failure === null ? null : failedStepOf(failure, step) };
   }
 
-  async function lease(modelName: string): Promise<AdapterLease> {
+  async function lease(modelName: string, conversationId: string): Promise<AdapterLease> {
     try {
-      return await adapters.lease(modelName);
+      return await adapters.lease(modelName, conversationId);
     } catch (cause) {
       if (!(cause instanceof UnknownAdapterError)) throw cause;
       throw new RequestError(404, "unknown_adapter", cause.message, { cause });
@@ -204,9 +235,8 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
   }
 
   /** Logs the exchange, on disk when this resolves, and starts the reply. The place was taken by `start`. */
-  async function begin(request: ReplyRequest, leased: AdapterLease): Promise<LiveReply> {
+  async function begin(request: ReplyRequest, conversationId: string, leased: AdapterLease): Promise<LiveReply> {
     const exchangeId = randomUUID();
-    const conversationId = request.conversationId ?? randomUUID();
     const sampling = { ...defaultSampling, seed: randomInt(2 ** 32), ...request.sampling };
     const { messages, promptTokens } = request.prompt;
     await exchanges.accept({
@@ -234,11 +264,12 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
       graceMs,
     });
     live.set(exchangeId, { reply, abort });
-    void run(reply, request, sampling, leased, abort.signal).then((end) => {
+    void run(reply, request, sampling, leased, abort.signal).then(({ end, outcome, failedStep }) => {
       underWay -= 1;
       leased.release();
       keepForReplay(exchangeId);
       reply.finish(end);
+      ended({ exchangeId, conversationId, request, sampling, adapter: leased.identity, outcome, failedStep });
     });
     return reply;
   }
@@ -251,10 +282,12 @@ export function createReplyGenerator(options: ReplyGeneratorOptions) {
         throw new RequestError(503, "busy", `All ${capacity} places for replies are taken; try again in a moment.`);
       }
       underWay += 1;
+      // Known before the adapter is chosen: a canary has its share of conversations.
+      const conversationId = request.conversationId ?? randomUUID();
       let leased: AdapterLease | null = null;
       try {
-        leased = await lease(request.modelName);
-        return await begin(request, leased);
+        leased = await lease(request.modelName, conversationId);
+        return await begin(request, conversationId, leased);
       } catch (error) {
         underWay -= 1;
         leased?.release();

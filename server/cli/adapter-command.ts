@@ -1,17 +1,42 @@
 import { cp, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { GateService } from "../gate/service.ts";
-import type { AdapterSummary, Deployment, GateStatus, Page, Verdict } from "../protocol/index.ts";
+import {
+  type AdapterSummary,
+  type Deployment,
+  type DeploymentStage,
+  deploymentStages,
+  type GateStatus,
+  type Page,
+  type Verdict,
+} from "../protocol/index.ts";
 import { addAdapterLineageCommand } from "./lineage-command.ts";
+import type { Local } from "./local.ts";
 import { openLocalCatalog } from "./local-data.ts";
 import { CliError, formatTable, printResult } from "./output.ts";
 import { type PlaceOptions, parseCount, runningServer, withPlace } from "./place.ts";
 
 interface DeploymentOptions extends PlaceOptions {
   reason?: string;
+}
+
+interface PromotionOptions extends DeploymentOptions {
+  stage: DeploymentStage;
+  share?: number;
   force?: boolean;
 }
+
+const saidNothing = "by command line";
+
+const did: Record<Deployment["action"], string> = {
+  promote: "is live",
+  rollback: "is live again",
+  retire: "is retired",
+  reject: "is rejected",
+  shadow: "is in shadow",
+  canary: "is in canary",
+};
 
 async function listAdapters(options: PlaceOptions): Promise<AdapterSummary[]> {
   const server = await runningServer(options);
@@ -68,31 +93,47 @@ async function show(version: number, options: PlaceOptions): Promise<void> {
   printResult(options.json, adapter, lines.join("\n"));
 }
 
-async function deploy(version: number | null, options: DeploymentOptions): Promise<void> {
-  const { reason = "by command line", force = false } = options;
+function printDeployment({ json }: PlaceOptions, deployment: Deployment): void {
+  const { action, to, from, share } = deployment;
+  const isSwap = action === "promote" || action === "rollback";
+  const after = isSwap && from !== null ? `, after version ${from.version}` : "";
+  const part = share === undefined ? "" : `, with a share of ${share}`;
+  printResult(json, deployment, `${to.name}@${to.version} ${did[action]}${after}${part}`);
+}
+
+/** On the data folder, where no server runs. */
+async function onLocal(options: PlaceOptions, work: (local: Local) => Promise<Deployment>): Promise<Deployment> {
+  const local = await (await import("./local.ts")).openLocal(options);
+  try {
+    return await work(local);
+  } finally {
+    await local.close();
+  }
+}
+
+async function promote(version: number, options: PromotionOptions): Promise<void> {
+  const { stage, share, force = false, reason = saidNothing } = options;
+  if (stage === "live" && share !== undefined) throw new CliError("--share goes with --stage shadow or canary only");
   if (force && options.reason === undefined) throw new CliError("--force needs a --reason, for the deployment log");
   const server = await runningServer(options);
-  let deployment: Deployment;
-  if (server !== null) {
-    const path = version === null ? "/api/adapters/rollback" : `/api/adapters/${version}/promote`;
-    deployment = await server.post<Deployment>(path, { reason, ...(force ? { force } : {}) });
-  } else {
-    const local = await (await import("./local.ts")).openLocal(options);
-    try {
-      deployment =
-        version === null
-          ? await local.registry.rollback("cli", reason)
-          : await local.registry.promote(version, "cli", reason, { force });
-    } finally {
-      await local.close();
-    }
-  }
-  const { to, from } = deployment;
-  printResult(
-    options.json,
-    deployment,
-    `${to.name}@${to.version} is live${from === null ? "" : `, after version ${from.version}`}`,
-  );
+  const body = { reason, stage, ...(share === undefined ? {} : { share }), ...(force ? { force } : {}) };
+  const deployment =
+    server === null
+      ? await onLocal(options, ({ registry, shares }) =>
+          registry.promote(version, "cli", reason, { stage, share: share ?? shares[stage], force }),
+        )
+      : await server.post<Deployment>(`/api/adapters/${version}/promote`, body);
+  printDeployment(options, deployment);
+}
+
+async function rollBack(options: DeploymentOptions): Promise<void> {
+  const { reason = saidNothing } = options;
+  const server = await runningServer(options);
+  const deployment =
+    server === null
+      ? await onLocal(options, ({ registry }) => registry.rollback("cli", reason))
+      : await server.post<Deployment>("/api/adapters/rollback", { reason });
+  printDeployment(options, deployment);
 }
 
 /** Where a gate is asked for and watched: a running server or this process. */
@@ -159,10 +200,17 @@ async function exportFolder(version: number, folder: string, options: PlaceOptio
   }
 }
 
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (text.trim() === "" || !(share >= 0 && share <= 1))
+    throw new InvalidArgumentError("Expected a number from 0 to 1.");
+  return share;
+}
+
 const versionArgument = ["<version>", "number of the adapter version; 0 is the base model", parseCount] as const;
 
 export function createAdapterCommand(): Command {
-  const reason = ["--reason <text>", 'why, for the deployment log (default: "by command line")'] as const;
+  const reason = ["--reason <text>", `why, for the deployment log (default: "${saidNothing}")`] as const;
   const named = (name: string) => withPlace(new Command(name));
   return new Command("adapter")
     .description("list, deploy, import and export LoRA adapters")
@@ -176,11 +224,13 @@ export function createAdapterCommand(): Command {
     .addCommand(addAdapterLineageCommand(new Command("lineage")))
     .addCommand(
       named("promote")
-        .description("make a version live that has passed the gate")
+        .description("make a version live that has passed the gate, or put it in shadow or canary")
         .argument(...versionArgument)
         .option(...reason)
-        .option("--force", "although it has not; needs a --reason")
-        .action(deploy),
+        .addOption(new Option("--stage <stage>", "where to").choices([...deploymentStages]).default("live"))
+        .option("--share <number>", "0 to 1, of the exchanges (shadow) or conversations (canary)", parseShare)
+        .option("--force", "although it has not passed; needs a --reason")
+        .action(promote),
     )
     .addCommand(
       named("gate")
@@ -190,9 +240,9 @@ export function createAdapterCommand(): Command {
     )
     .addCommand(
       named("rollback")
-        .description("make live what was live before")
+        .description("end the shadow or canary if there is one, else make live what was live before")
         .option(...reason)
-        .action((options: DeploymentOptions) => deploy(null, options)),
+        .action(rollBack),
     )
     .addCommand(
       named("import")

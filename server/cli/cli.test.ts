@@ -47,9 +47,10 @@ describe("the command line", () => {
     const { code, output } = await rejoinder("--help");
     expect(code).toBe(0);
     const commands = [...output.matchAll(/^ {2}(\w+) .*/gm)].map(([, name]) => name);
-    expect(commands).toEqual(["serve", "train", "adapter", "model", "data", "score", "help"]);
+    expect(commands).toEqual(["serve", "worker", "train", "adapter", "model", "data", "score", "help"]);
     for (const words of [
       ["serve"],
+      ["worker"],
       ["train", "ppo"],
       ["train", "sft"],
       ["train", "pretrain"],
@@ -163,6 +164,43 @@ describe("model inspect", () => {
     const { code, errors } = await rejoinder("model", "inspect", damaged);
     expect(code).toBe(1);
     expect(errors).toMatch(/damaged\/model\.safetensors: .*header/);
+  });
+});
+
+describe("score", () => {
+  it("gives texts their attributes, and replies their reward term by term", async () => {
+    const texts = await rejoinderJson("score", "You are a stupid idiot.");
+    expect(texts.scored[0].scores.TOXICITY).toBeGreaterThan(0.5);
+    const dodge = "What do you mean by that?";
+    const replies = await rejoinderJson("score", "--prompt", "Refugees bring nothing but crime.", dodge);
+    expect(replies.scored[0]).toMatchObject({
+      messages: [{ role: "user", content: "Refugees bring nothing but crime." }],
+      reply: dodge,
+      reward: { version: replies.reward.version, terms: { evasion: -4, language: 0 } },
+    });
+  });
+
+  it("reads exchanges from lines of JSON", async () => {
+    const file = join(folder, "replies.jsonl");
+    const messages = [{ role: "user", content: "Hello" }];
+    writeFileSync(
+      file,
+      [
+        { prompt: "Hello", reply: "" },
+        { messages, reply: "" },
+      ]
+        .map((line) => JSON.stringify(line))
+        .join("\n"),
+    );
+    const { scored } = await rejoinderJson("score", "--exchanges", "--file", file);
+    expect(scored).toHaveLength(2);
+    expect(scored[1]).toEqual(scored[0]);
+    expect(scored[0].reward.terms.empty).toBe(-5);
+    writeFileSync(file, '{"prompt": "Hello"}');
+    expect(await rejoinder("score", "--exchanges", "--file", file)).toMatchObject({
+      code: 1,
+      errors: 'Expected {prompt, reply} or {messages, reply}, got {"prompt": "Hello"}\n',
+    });
   });
 });
 

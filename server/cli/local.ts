@@ -6,16 +6,23 @@ import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { loadJudge } from "../chat/load-judge.ts";
 import { gateFromConfig } from "../gate/from-config.ts";
 import { createGateService, type GateService } from "../gate/service.ts";
-import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
+import { openQueue } from "../jobs/open-queue.ts";
+import type { FanOut } from "../ports.ts";
+import type { DeploymentStage } from "../protocol/index.ts";
+import { createRemoteRunner } from "../remote/remote-runner.ts";
 import { startEngine } from "../start-engine.ts";
 import { createTrainingService, type TrainingService } from "../training/service.ts";
 import { configOf, openLocalStore } from "./local-data.ts";
 import { printNote, terminalFanOut } from "./output.ts";
 import type { PlaceOptions } from "./place.ts";
 
+const projectFolder = fileURLToPath(new URL("../..", import.meta.url));
+
 export interface Local {
   registry: AdapterRegistry;
   training: TrainingService;
+  /** What a stage gets when nothing is said, 0..1. */
+  shares: Record<DeploymentStage, number>;
   gates: GateService;
   close(): Promise<void>;
 }
@@ -37,29 +44,50 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
     const judge = await loadJudge(config.reward);
     opened.push(() => judge.close());
     const artifacts = createFolderArtifacts(join(config.dataDir, "artifacts"));
-    const registry = await createAdapterRegistry({ store, artifacts, engine, fanOut: terminalFanOut, onError });
+    const registry = await createAdapterRegistry({
+      store,
+      artifacts,
+      engine,
+      fanOut: terminalFanOut,
+      admitTo: { stage: config.rollout.stage, share: config.rollout.shares[config.rollout.stage] },
+      onError,
+    });
     await deployInitialAdapter({
       store,
       registry,
       shippedFolder: join(modelDir, "adapters"),
       adapter: config.adapter,
     });
-    const queue = createSqliteJobQueue({ db: store.db, onError });
+    const { queue, redis, lineage } = await openQueue(config, store, onError);
     opened.push(() => queue.close());
+    const runner =
+      config.trainer === "here" || redis === null
+        ? undefined
+        : createRemoteRunner({
+            queue,
+            client: redis.client,
+            projectFolder,
+            modelFolder: modelDir,
+            modelSha256: engine.model.sha256,
+            cacheDir,
+            onNote: printNote,
+          });
     const rewardVersion = judge.scorer.version;
-    const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion });
+    const gate = gateFromConfig(config, engine.model, { store, registry, artifacts, rewardVersion, runner });
     const gates = createGateService({ queue, registry, gate, gatesFolder: join(config.dataDir, "gates") });
     const training = await createTrainingService({
+      runner,
       store,
       registry,
       artifacts,
       queue,
+      lineage,
       fanOut: terminalFanOut,
       runsFolder: join(config.dataDir, "runs"),
       modelFolder: modelDir,
       quantization,
       cacheDir,
-      trainerEntry: fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url)),
+      trainerEntry: join(projectFolder, "trainer", "worker.ts"),
       trainerThreads: threads,
       rewardVersion,
       rewardPath: config.reward,
@@ -67,7 +95,7 @@ export async function openLocal(options: PlaceOptions): Promise<Local> {
       gate,
       holdoutShare: config.holdoutShare,
     });
-    return { registry, training, gates, close };
+    return { registry, training, gates, shares: config.rollout.shares, close };
   } catch (error) {
     await close();
     throw error;

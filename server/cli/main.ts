@@ -11,6 +11,7 @@ import { createModelCommand } from "./model-command.ts";
 import { createScoreCommand } from "./score-command.ts";
 import { createServeCommand } from "./serve-command.ts";
 import { createTrainCommand } from "./train-command.ts";
+import { createWorkerCommand } from "./worker-command.ts";
 
 const program = new Command("rejoinder")
   .description(packageJson.description)
@@ -18,6 +19,7 @@ const program = new Command("rejoinder")
   .enablePositionalOptions()
   .showHelpAfterError("(add --help for what is possible)")
   .addCommand(createServeCommand())
+  .addCommand(createWorkerCommand())
   .addCommand(createTrainCommand())
   .addCommand(createAdapterCommand())
   .addCommand(createModelCommand())

@@ -150,12 +150,12 @@ describe("erasing a person's data", () => {
   });
 
   it("empties every table that speaks of an exchange, those of other parts too", async () => {
-    await sql`create table shadow_replies (exchange_id text not null, reply text)`.execute(store.db);
-    await sql`insert into shadow_replies values ('d1', ${secret}), ('a1', 'fine')`.execute(store.db);
+    await sql`create table remarks_of_a_plugin (exchange_id text not null, reply text)`.execute(store.db);
+    await sql`insert into remarks_of_a_plugin values ('d1', ${secret}), ('a1', 'fine')`.execute(store.db);
     await trainedOn("run", ["d1", "a1"]);
     await store.lineage.recordSteps("run", [{ step: 1, exchanges: ["d1", "a1"] }]);
     await service().erase("dora");
-    const rows = await sql<{ exchange_id: string }>`select exchange_id from shadow_replies`.execute(store.db);
+    const rows = await sql<{ exchange_id: string }>`select exchange_id from remarks_of_a_plugin`.execute(store.db);
     expect(rows.rows).toEqual([{ exchange_id: "a1" }]);
     expect(await store.lineage.exchangeIdsOf(["run"])).toEqual(["a1"]);
     expect(await store.lineage.stepsOf("run", "a1")).toEqual([1]);
@@ -224,7 +224,10 @@ describe("erasing a person's data", () => {
     // The rows go, and the process with them.
     await store.erasures.erase("dora", [], new Date().toISOString());
     expect(filesWith(secret)).not.toEqual([]);
+    // A run that came to its end before it could be stopped.
+    await insertAdapter(store, 1, { runId: "run" });
     await service().resume();
+    expect((await store.adapters.get(1))?.erasedData?.exchanges).toBe(1);
     expect(filesWith(secret)).toEqual([]);
     expect(existsSync(join(run, "checkpoint.safetensors"))).toBe(false);
     expect(await store.erasures.tasks()).toEqual([]);

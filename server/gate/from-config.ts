@@ -15,7 +15,7 @@ const shippedSwaps = join(root, "datasets", "gate", "identity-swaps.json");
 export function gateFromConfig(
   config: Config,
   { contextLength }: Pick<Engine["model"], "contextLength">,
-  parts: Pick<GateOptions, "store" | "registry" | "artifacts" | "rewardVersion">,
+  parts: Pick<GateOptions, "store" | "registry" | "artifacts" | "rewardVersion" | "runner">,
 ): Gate {
   return createGate({
     ...parts,

@@ -8,6 +8,7 @@ import { UnretryableJobError } from "../jobs/named-queue.ts";
 import type { Artifacts, Store } from "../ports.ts";
 import type { AdapterIdentity, Verdict } from "../protocol/index.ts";
 import { runTrainer } from "../training/trainer-process.ts";
+import type { TrainerRunner } from "../training/trainer-runner.ts";
 import { writeHeldOut } from "./held-out.ts";
 import type { GateSettings } from "./settings.ts";
 import { readVerdict } from "./verdict-file.ts";
@@ -24,6 +25,8 @@ export interface GateOptions {
   cacheDir?: string;
   /** `trainer/gate/main.ts`. */
   gateEntry: string;
+  /** Where the program runs. Default: on this machine. */
+  runner?: TrainerRunner | undefined;
   threads: number;
   killAfterMs?: number;
 }
@@ -56,6 +59,12 @@ export class GateFailedError extends UnretryableJobError {
 /** The same candidate is asked with the same random numbers, whoever asks. */
 function seedOf(sha256: string): number {
   return createHash("sha256").update(sha256).digest().readUInt32BE(0);
+}
+
+/** What the program reads besides the base model. */
+function inputsOf({ candidate, baseline, prompts, heldOut, swaps, judge, reward }: GateJob): string[] {
+  const optional = [baseline?.folder ?? null, heldOut, swaps, reward];
+  return [candidate.folder, judge, ...prompts, ...optional.filter((path) => path !== null)];
 }
 
 export function createGate(options: GateOptions): Gate {
@@ -124,10 +133,13 @@ export function createGate(options: GateOptions): Gate {
   };
 
   async function ask({ id, folder }: GateRequest, signal: AbortSignal): Promise<Verdict> {
+    const jobFile = join(folder, "gate.json");
     const outcome = await runTrainer({
       entry: options.gateEntry,
-      jobFile: join(folder, "gate.json"),
+      jobFile,
       runId: id,
+      inputs: inputsOf(JSON.parse(await readFile(jobFile, "utf8"))),
+      runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
       onEvent: async () => undefined,

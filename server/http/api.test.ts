@@ -52,6 +52,7 @@ test("health, readiness and status", async () => {
       version: "test",
       model: { id: "scripted", architecture: "none", parameters: 0, quantization: "none", device: "cpu" },
       adapter: { name: "base", version: 0, sha256: server.engine.model.sha256, state: "base" },
+      trial: null,
       reward: { name: "words", version: "1" },
       training: { state: "idle", runId: null },
     },

@@ -1,9 +1,20 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { JobInterruptedError, type JobStatus, type NamedJobQueue, UnretryableJobError } from "./named-queue.ts";
+import { mostLostWorkers, type QueueBackend } from "./queue-backend.ts";
+import type { QueueLoopOptions } from "./queue-loop.ts";
 
 export interface QueueDriver {
   /** A further queue over the same stored jobs, as another process or a restarted one would open it. */
-  open(): Promise<NamedJobQueue>;
+  open(options?: QueueLoopOptions): Promise<NamedJobQueue>;
+  /** What another process would have, without the loop that keeps its locks. */
+  openBackend(lockMs: number): Promise<QueueBackend>;
+  /**
+   * A module that gives a queue over the same jobs as `queue`; for processes that are killed. Its locks hold 300 ms
+   * where nothing tells that their process is gone.
+   */
+  module(): string;
   /** Closes what is open and drops the stored jobs. */
   dispose(): Promise<void>;
 }
@@ -17,6 +28,20 @@ async function reached(queue: NamedJobQueue, id: string, state: JobStatus["state
 
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+}
+
+const until = { timeout: 8000, interval: 10 };
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A process that takes a job of the kind "training", says so, and never ends it. */
+async function startHangingWorker(module: string): Promise<ChildProcess> {
+  const script = `${module}
+    queue.process("training", () => new Promise(() => process.send("working")));`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  await once(child, "message");
+  return child;
 }
 
 /** What every driver of the jobs port must do. Drivers under test retry and poll within some 20 ms. */
@@ -164,6 +189,240 @@ export function describeJobQueue(name: string, createDriver: () => Promise<Queue
       reopened.process("long", async (job) => void seen.push([job.payload, job.attempt]));
       await reached(reopened, id, "done");
       expect(seen).toEqual([[{ keep: "me" }, 1]]);
+    });
+
+    it("lists the jobs of a kind, newest first", async () => {
+      for (const id of ["a", "b", "c"]) await queue.add("many", id, { id });
+      await queue.add("other", null);
+      await queue.cancel("b");
+      const listed = await queue.list("many");
+      expect(listed.map(({ id, state }) => [id, state])).toEqual([
+        ["c", "waiting"],
+        ["b", "cancelled"],
+        ["a", "waiting"],
+      ]);
+      expect((await queue.list("many", 2)).map(({ id }) => id)).toEqual(["c", "b"]);
+    });
+
+    it("keeps what a job reports, and tells those who watch it, in whatever process", async () => {
+      const other = await driver.open();
+      const told: unknown[] = [];
+      await queue.add("long", null, { id: "watched" });
+      const stop = other.watch("watched", ({ state, progress }) => told.push([state, progress]));
+      await expect.poll(() => told, until).toEqual([["waiting", null]]);
+      let goOn = () => {};
+      queue.process("long", async (job) => {
+        await job.report({ step: 1 });
+        await new Promise<void>((resolve) => {
+          goOn = resolve;
+        });
+      });
+      await expect.poll(() => told.at(-1), until).toEqual(["active", { step: 1 }]);
+      expect((await other.get("watched"))?.progress).toEqual({ step: 1 });
+      goOn();
+      await expect.poll(() => told.at(-1), until).toEqual(["done", { step: 1 }]);
+      stop();
+    });
+
+    it("lets a job that failed try again before the next of its kind", async () => {
+      const log: string[] = [];
+      await queue.add("line", "first", { maxAttempts: 2 });
+      const last = await queue.add("line", "second");
+      queue.process("line", async (job) => {
+        log.push(`${job.payload} ${job.attempt}`);
+        if (job.payload === "first" && job.attempt === 1) throw new Error("once more");
+      });
+      await reached(queue, last, "done");
+      expect(log).toEqual(["first 1", "first 2", "second 1"]);
+    });
+
+    it("works on a kind that is not exclusive side by side, one job in each queue", async () => {
+      const queues = [queue, await driver.open()];
+      let active = 0;
+      let most = 0;
+      let meet = () => {};
+      const met = new Promise<void>((resolve) => {
+        meet = resolve;
+      });
+      for (const payload of [1, 2, 3, 4]) await queue.add("shared", payload);
+      for (const each of queues) {
+        each.process(
+          "shared",
+          async () => {
+            active += 1;
+            most = Math.max(most, active);
+            if (active === queues.length) meet();
+            await met;
+            active -= 1;
+          },
+          { exclusive: false },
+        );
+      }
+      await expect
+        .poll(async () => (await queue.list("shared")).map(({ state }) => state), until)
+        .toEqual(["done", "done", "done", "done"]);
+      expect(most).toBe(2);
+    });
+
+    it("lets others pass a job of a kind that is not exclusive while it waits to try again", async () => {
+      const slow = await driver.open({ retryDelayMs: () => 300 });
+      const log: string[] = [];
+      await slow.add("shared", "first", { id: "first", maxAttempts: 2 });
+      await slow.add("shared", "second");
+      slow.process(
+        "shared",
+        async (job) => {
+          log.push(`${job.payload} ${job.attempt}`);
+          if (job.payload === "first" && job.attempt === 1) throw new Error("once more");
+        },
+        { exclusive: false },
+      );
+      await reached(slow, "first", "done");
+      expect(log).toEqual(["first 1", "second 1", "first 2"]);
+    });
+
+    it("cancels a job that another process works on, and starts no other before that one has let go", async () => {
+      const worker = await driver.open();
+      let letGo = () => {};
+      let told: unknown;
+      worker.process("line", async (job, signal) => {
+        if (job.payload === "next") return;
+        await untilAborted(signal).catch((reason: unknown) => {
+          told = reason;
+        });
+        await new Promise<void>((resolve) => {
+          letGo = resolve;
+        });
+      });
+      await queue.add("line", "first", { id: "first" });
+      await reached(queue, "first", "active");
+      await queue.add("line", "next", { id: "next" });
+      queue.process("line", async () => undefined);
+      expect(await queue.cancel("first")).toBe(true);
+      await expect.poll(() => told, until).toMatchObject({ interruption: "cancelled" });
+      await sleep(100);
+      expect((await queue.get("next"))?.state).toBe("waiting");
+      letGo();
+      await reached(queue, "next", "done");
+      expect((await queue.get("first"))?.state).toBe("cancelled");
+    });
+
+    it("cancels a job that waits to be tried again, and the next need not wait for it", async () => {
+      const slow = await driver.open({ retryDelayMs: () => 600_000 });
+      slow.process("line", async (job) => {
+        if (job.payload === "first") throw new Error("later");
+      });
+      await slow.add("line", "first", { id: "first", maxAttempts: 2 });
+      await expect.poll(async () => (await slow.get("first"))?.lastError, until).toBe("later");
+      await slow.add("line", "next", { id: "next" });
+      await sleep(60);
+      expect((await slow.get("next"))?.state).toBe("waiting");
+      expect(await slow.cancel("first")).toBe(true);
+      await reached(slow, "next", "done");
+    });
+
+    describe("a worker that is gone", () => {
+      it("loses its job to another queue, as a further attempt", async () => {
+        await queue.add("training", { runId: "run-1" }, { id: "run-1", maxAttempts: 3 });
+        const child = await startHangingWorker(driver.module());
+        const attempts: number[] = [];
+        queue.process("training", async (job) => void attempts.push(job.attempt));
+        await sleep(700);
+        expect(attempts).toEqual([]);
+        child.kill("SIGKILL");
+        await once(child, "exit");
+        await expect.poll(() => attempts, until).toEqual([2]);
+        await reached(queue, "run-1", "done");
+      });
+
+      it("cannot keep or settle a job that it has slept through", async () => {
+        const sleeper = await driver.openBackend(30);
+        await queue.add("training", null, { id: "run-1" });
+        const held = await sleeper.claim("training", true);
+        if (held === null) throw new Error("there was a job to take");
+        expect(await sleeper.renew(held)).toBe("kept");
+        await sleep(60);
+        const other = await driver.openBackend(60_000);
+        expect(await other.claim("training", true)).toMatchObject({ id: "run-1", attempts: 2 });
+        expect(await sleeper.renew(held)).toBe("lost");
+        await sleeper.settle(held, { state: "done" });
+        expect((await queue.get("run-1"))?.state).toBe("active");
+        expect(await sleeper.claim("training", true)).toBeNull();
+      });
+
+      it("is not followed by others for ever: a job that takes them all down is given up", async () => {
+        await queue.add("training", null, { id: "poison" });
+        for (let worker = 0; worker <= mostLostWorkers; worker++) {
+          expect(await (await driver.openBackend(1)).claim("training", true)).toMatchObject({ attempts: worker + 1 });
+          await sleep(5);
+        }
+        expect(await (await driver.openBackend(1)).claim("training", true)).toBeNull();
+        expect(await queue.get("poison")).toMatchObject({ state: "failed", lastError: expect.stringMatching(/died/) });
+      });
+    });
+
+    describe("a schedule", () => {
+      /** Local time. */
+      const at = (day: number, hour: number, minute: number) => new Date(2026, 4, day, hour, minute);
+      let time: Date;
+      const clock = { now: () => time };
+      const nightly = { kind: "retrain", cron: "0 3 * * *", payload: { why: "cron" } };
+
+      it("adds one job at each of its times, however many queues look", async () => {
+        time = at(1, 2, 59);
+        const queues = [await driver.open(clock), await driver.open(clock), await driver.open(clock)];
+        const seen: unknown[] = [];
+        for (const each of queues) {
+          each.process("retrain", async (job) => void seen.push(job.payload));
+          await each.schedule("nightly", nightly);
+        }
+        await sleep(60);
+        expect(seen).toEqual([]);
+        for (const day of [1, 2]) {
+          time = at(day, 3, 0);
+          await expect.poll(() => seen.length, until).toBe(day);
+          await sleep(60);
+        }
+        expect(seen).toEqual([nightly.payload, nightly.payload]);
+        expect(await queue.list("retrain")).toHaveLength(2);
+      });
+
+      it("survives a restart, and makes up once for the times that passed meanwhile", async () => {
+        time = at(1, 12, 0);
+        const before = await driver.open(clock);
+        await before.schedule("nightly", nightly);
+        await before.close();
+        time = at(6, 12, 0);
+        const after = await driver.open(clock);
+        // Only queues that process the kind add its jobs.
+        await sleep(60);
+        expect(await after.list("retrain")).toEqual([]);
+        let runs = 0;
+        after.process("retrain", async () => {
+          runs += 1;
+        });
+        await after.schedule("nightly", nightly);
+        await expect.poll(() => runs, until).toBe(1);
+        await sleep(60);
+        expect(runs).toBe(1);
+        expect(await after.schedules()).toEqual([{ key: "nightly", ...nightly, nextAt: at(7, 3, 0) }]);
+      });
+
+      it("can be changed, listed and removed", async () => {
+        time = at(1, 12, 0);
+        const queue = await driver.open(clock);
+        await queue.schedule("nightly", nightly);
+        await queue.schedule("hourly", { kind: "sweep", cron: "0 * * * *" });
+        await queue.schedule("nightly", { ...nightly, cron: "30 4 * * *" });
+        expect(await queue.schedules()).toEqual([
+          { key: "hourly", kind: "sweep", cron: "0 * * * *", payload: null, nextAt: at(1, 13, 0) },
+          { key: "nightly", ...nightly, cron: "30 4 * * *", nextAt: at(2, 4, 30) },
+        ]);
+        expect(await queue.unschedule("nightly")).toBe(true);
+        expect(await queue.unschedule("nightly")).toBe(false);
+        expect((await queue.schedules()).map(({ key }) => key)).toEqual(["hourly"]);
+        await expect(queue.schedule("bad", { kind: "sweep", cron: "now and then" })).rejects.toThrow(/"now and then"/);
+      });
     });
   });
 }

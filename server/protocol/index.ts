@@ -117,10 +117,44 @@ export interface Deployment {
   id: number;
   at: string;
   actor: string;
-  action: "promote" | "rollback" | "retire" | "reject";
+  action: "promote" | "rollback" | "retire" | "reject" | "shadow" | "canary";
+  /** What was live. */
   from: AdapterIdentity | null;
+  /** What was put live, on trial, or taken away. */
   to: AdapterIdentity;
+  /** 0..1, of the exchanges or conversations; only with the actions `shadow` and `canary`. */
+  share?: number;
   reason: string;
+}
+
+/** Where an adapter may be put. */
+export const deploymentStages = ["shadow", "canary", "live"] as const;
+export type DeploymentStage = (typeof deploymentStages)[number];
+export type TrialStage = Exclude<DeploymentStage, "live">;
+
+/** A candidate among people's exchanges: answering them unseen (shadow), or a share of conversations (canary). */
+export interface Trial extends AdapterIdentity {
+  stage: TrialStage;
+  /** 0..1 */
+  share: number;
+  /** When this stage, with this share, began; ISO. */
+  since: string;
+}
+
+export interface Interval {
+  estimate: number;
+  low: number;
+  high: number;
+}
+
+/** How a candidate on trial does beside the live adapter; intervals hold at any time with 95% confidence. */
+export interface TrialComparison {
+  /** Replies of the candidate, and of the live adapter, that are compared. */
+  replies: number;
+  liveReplies: number;
+  /** Candidate less live. Null while there is nothing to compare. */
+  toxicity: Interval | null;
+  reward: Interval | null;
 }
 
 export interface AlertEvent {
@@ -213,6 +247,8 @@ export interface ServerStatus {
   version: string;
   model: { id: string; architecture: string; parameters: number; quantization: string; device: string };
   adapter: AdapterIdentity & { state: AdapterState | "base" };
+  /** The candidate in shadow or canary; null when there is none. */
+  trial: (Trial & { comparison: TrialComparison }) | null;
   reward: { name: string; version: string };
   training: { state: "idle" | "running"; runId: string | null };
 }
@@ -272,6 +308,10 @@ export interface TrainingRunDetail extends TrainingRun {
 /** Body of POST /api/adapters/:version/promote and POST /api/adapters/rollback. */
 export interface DeploymentRequest {
   reason: string;
+  /** Promotion only; default `live`. */
+  stage?: DeploymentStage;
+  /** 0..1, with the stages shadow and canary; default SHADOW_SHARE or CANARY_SHARE. */
+  share?: number;
   /** Promote although no gate was passed; the reason is required then. */
   force?: boolean;
 }

@@ -7,6 +7,13 @@ export interface StoredAdapter extends AdapterSummary {
   folder: string;
 }
 
+export type NewDeployment = Omit<Deployment, "id">;
+
+export interface AdapterStateChange {
+  version: number;
+  state: AdapterState;
+}
+
 function toStoredAdapter(row: Selectable<AdapterTable>): StoredAdapter {
   return {
     name: row.name,
@@ -85,35 +92,37 @@ export function createAdapterRepository(db: Kysely<Database>) {
       return Math.max(adapters?.top ?? 0, runs?.top ?? 0) + 1;
     },
 
-    /** Changes the states of both adapters and writes the log, all or nothing. */
-    async deploy(
-      deployment: Omit<Deployment, "id">,
-      states: readonly { version: number; state: AdapterState }[],
-    ): Promise<Deployment> {
+    /** Changes the adapters' states and writes the log, all or nothing. */
+    async deploy(entries: readonly NewDeployment[], states: readonly AdapterStateChange[]): Promise<Deployment[]> {
       return db.transaction().execute(async (transaction) => {
         for (const { version, state } of states) {
           await transaction.updateTable("adapters").set({ state }).where("version", "=", version).execute();
         }
-        const { id } = await transaction
-          .insertInto("deployments")
-          .values({
-            at: deployment.at,
-            actor: deployment.actor,
-            action: deployment.action,
-            from_adapter: deployment.from === null ? null : JSON.stringify(deployment.from),
-            to_adapter: JSON.stringify(deployment.to),
-            reason: deployment.reason,
-          })
-          .returning("id")
-          .executeTakeFirstOrThrow();
-        return { id, ...deployment };
+        const written: Deployment[] = [];
+        for (const entry of entries) {
+          const { id } = await transaction
+            .insertInto("deployments")
+            .values({
+              at: entry.at,
+              actor: entry.actor,
+              action: entry.action,
+              from_adapter: entry.from === null ? null : JSON.stringify(entry.from),
+              to_adapter: JSON.stringify(entry.to),
+              reason: entry.reason,
+              share: entry.share ?? null,
+            })
+            .returning("id")
+            .executeTakeFirstOrThrow();
+          written.push({ id, ...entry });
+        }
+        return written;
       });
     },
 
     /** Newest first. */
     async deployments(): Promise<Deployment[]> {
       const rows = await db.selectFrom("deployments").selectAll().orderBy("id", "desc").execute();
-      return rows.map(({ id, at, actor, action, from_adapter, to_adapter, reason }) => {
+      return rows.map(({ id, at, actor, action, from_adapter, to_adapter, reason, share }) => {
         const from: AdapterIdentity | null = from_adapter === null ? null : JSON.parse(from_adapter);
         return {
           id,
@@ -123,6 +132,7 @@ export function createAdapterRepository(db: Kysely<Database>) {
           from,
           to: JSON.parse(to_adapter),
           reason,
+          ...(share === null ? {} : { share }),
         };
       });
     },

@@ -5,6 +5,8 @@ import { firstTables } from "./migrations/0001-first-tables.ts";
 import { judgementsAndRewards } from "./migrations/0002-judgements-and-rewards.ts";
 import { lineage } from "./migrations/0003-lineage.ts";
 import { verdicts } from "./migrations/0004-verdicts.ts";
+import { rollout } from "./migrations/0005-rollout.ts";
+import { schedules } from "./migrations/0006-schedules.ts";
 import { openSqlite } from "./node-sqlite.ts";
 import type { Database } from "./schema.ts";
 
@@ -14,6 +16,8 @@ const migrations = {
   "0002-judgements-and-rewards": judgementsAndRewards,
   "0003-lineage": lineage,
   "0004-verdicts": verdicts,
+  "0005-rollout": rollout,
+  "0006-schedules": schedules,
 };
 
 /**

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ExpressionBuilder, type Kysely, sql } from "kysely";
 import type { Page } from "../protocol/index.ts";
 import type { StoredExchange } from "./exchange-mapping.ts";
@@ -71,6 +72,11 @@ function conditions(filter: ExchangeFilter) {
   };
 }
 
+/** Finish reasons of replies that nobody cut short. */
+const endedByItself = ["stop", "length"] as const;
+/** Read at once, so that a large log holds up no chat. */
+const rowsPerSlice = 1000;
+
 /** Questions about many exchanges at once: pages, exports, what may train. */
 export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeRepository) {
   const trainable: ExchangeFilter = { status: "complete", consent: true };
@@ -114,21 +120,33 @@ export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeR
      * @param usedBy the runs behind the adapter that training goes on from
      */
     async trainable(usedBy: readonly string[]): Promise<TrainableExchange[]> {
-      const rows = await db
-        .selectFrom("exchanges")
-        .leftJoin(usesBy(db, usedBy).as("used"), "used.exchange_id", "exchanges.id")
-        .leftJoin(judgements(db).as("judged"), "judged.exchange_id", "exchanges.id")
-        .select(["exchanges.seq", "exchanges.id", "adapter_version", "reward_version"])
-        .select(sql<number>`used.at is null or coalesce(judged.at > used.at, 0)`.as("fresh"))
-        .where(conditions(trainable))
-        .where("finish_reason", "in", ["stop", "length"])
-        .orderBy("fresh", "desc")
-        .orderBy(sql`max(coalesce(exchanges.completed_at, ''), coalesce(judged.at, ''))`, "desc")
-        .orderBy("exchanges.seq", "desc")
-        .execute();
-      return rows.map(({ seq, id, adapter_version, reward_version, fresh }) => {
-        return { seq, id, adapterVersion: adapter_version, rewardVersion: reward_version, fresh: fresh === 1 };
-      });
+      const found: (TrainableExchange & { newsAt: string })[] = [];
+      for (let last = 0; ; ) {
+        const rows = await db
+          .selectFrom("exchanges")
+          .select(["seq", "id", "adapter_version", "reward_version", "completed_at"])
+          .select([lastUse(usedBy).as("used_at"), lastJudgement.as("judged_at")])
+          .where(conditions(trainable))
+          .where("finish_reason", "in", endedByItself)
+          .where("seq", ">", last)
+          .orderBy("seq")
+          .limit(rowsPerSlice)
+          .execute();
+        const end = rows.at(-1);
+        if (end === undefined) break;
+        last = end.seq;
+        for (const row of rows) {
+          const { seq, id, adapter_version, reward_version, completed_at, used_at, judged_at } = row;
+          const newsAt = [completed_at ?? "", judged_at ?? ""].sort().at(-1) ?? "";
+          const fresh = used_at === null || (judged_at !== null && judged_at > used_at);
+          found.push({ seq, id, adapterVersion: adapter_version, rewardVersion: reward_version, fresh, newsAt });
+        }
+        await nextTurn();
+      }
+      const newestFirst = (a: string, b: string) => (a < b ? 1 : a > b ? -1 : 0);
+      return found
+        .sort((a, b) => Number(b.fresh) - Number(a.fresh) || newestFirst(a.newsAt, b.newsAt) || b.seq - a.seq)
+        .map(({ newsAt: _, ...exchange }) => exchange);
     },
 
     /** Versions of the adapters that wrote these exchanges, each once. */
@@ -146,43 +164,38 @@ export function createExchangeQueries(db: Kysely<Database>, exchanges: ExchangeR
      * `usedBy` and were judged after it.
      */
     async countTrainableSince(date: string | null, usedBy: readonly string[] = []): Promise<number> {
-      let query = db
+      const counted = db
         .selectFrom("exchanges")
-        .leftJoin(usesBy(db, usedBy).as("used"), "used.exchange_id", "exchanges.id")
-        .leftJoin(judgements(db).as("judged"), "judged.exchange_id", "exchanges.id")
         .select((eb) => eb.fn.countAll<number>().as("total"))
         .where(conditions(trainable))
-        .where("finish_reason", "in", ["stop", "length"]);
-      if (date !== null) {
-        const reopened = sql<boolean>`(judged.at > ${date} and judged.at > used.at)`;
-        query = query.where((eb) => eb.or([eb("completed_at", ">", date), reopened]));
-      }
-      return (await query.executeTakeFirstOrThrow()).total;
+        .where("finish_reason", "in", endedByItself);
+      if (date === null) return (await counted.executeTakeFirstOrThrow()).total;
+      const fresh = await counted.where("completed_at", ">", date).executeTakeFirstOrThrow();
+      const reopened = await counted
+        .where("completed_at", "<=", date)
+        .where("id", "in", db.selectFrom("annotations").select("exchange_id").where("created_at", ">", date))
+        .where(sql<boolean>`${lastJudgement} > ${lastUse(usedBy)}`)
+        .executeTakeFirstOrThrow();
+      return fresh.total + reopened.total;
     },
   };
 }
 
-/** When each exchange was last given to one of these runs. Steps tell what a run really used, where they are known. */
-function usesBy(db: Kysely<Database>, runIds: readonly string[]) {
-  const stepsOfRun = sql`select 1 from step_exchanges s where s.run_id = run_exchanges.run_id`;
-  return db
-    .selectFrom("run_exchanges")
-    .select("exchange_id")
-    .select((eb) => eb.fn.max("taken_at").as("at"))
-    .where("run_id", "in", runIds.length === 0 ? [""] : runIds)
-    .where(
-      sql<boolean>`(not exists (${stepsOfRun}) or exists (${stepsOfRun} and s.exchange_id = run_exchanges.exchange_id))`,
-    )
-    .groupBy("exchange_id");
+/**
+ * When the exchange was last given to one of these runs; null: to none. Steps tell what a run really used, where they are
+ * known.
+ */
+function lastUse(runIds: readonly string[]) {
+  if (runIds.length === 0) return sql<string | null>`null`;
+  return sql<string | null>`(
+    select max(u.taken_at) from run_exchanges u
+    where u.exchange_id = exchanges.id and u.run_id in (${sql.join(runIds)}) and (
+      not exists (select 1 from step_exchanges s where s.run_id = u.run_id)
+      or exists (select 1 from step_exchanges s where s.run_id = u.run_id and s.exchange_id = u.exchange_id)))`;
 }
 
-/** When each exchange was last judged. */
-function judgements(db: Kysely<Database>) {
-  return db
-    .selectFrom("annotations")
-    .select("exchange_id")
-    .select((eb) => eb.fn.max("created_at").as("at"))
-    .groupBy("exchange_id");
-}
+/** When the exchange was last judged; null: never. */
+const lastJudgement = sql<string | null>`(
+  select max(a.created_at) from annotations a where a.exchange_id = exchanges.id)`;
 
 export type ExchangeQueries = ReturnType<typeof createExchangeQueries>;

@@ -3,7 +3,7 @@ import type { ExchangeRecord } from "../../trainer/contract.ts";
 import type { AdapterIdentity, Annotation, FinishReason, ReplyToxicity } from "../protocol/index.ts";
 import { createAnnotationRepository } from "./annotations.ts";
 import { type StoredExchange, toStoredExchange } from "./exchange-mapping.ts";
-import type { Database, ExchangeRow } from "./schema.ts";
+import type { Database, ExchangeRow, FailedStep } from "./schema.ts";
 
 export interface AcceptedExchange {
   id: string;
@@ -138,7 +138,7 @@ export function createExchangeRepository(db: Kysely<Database>) {
     },
 
     /** Marks a reply that did not end in order; what was said so far stays readable but never trains. */
-    async cut(id: string, reply: string, at: Date): Promise<void> {
+    async cut(id: string, reply: string, at: Date, failedStep: FailedStep | null = null): Promise<void> {
       await db
         .updateTable("exchanges")
         .set({
@@ -146,6 +146,7 @@ export function createExchangeRepository(db: Kysely<Database>) {
           finish_reason: "error",
           reply,
           completed_at: at.toISOString(),
+          failed_step: failedStep,
         })
         .where("id", "=", id)
         .execute();

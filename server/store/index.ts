@@ -7,6 +7,7 @@ import { createExchangeQueries, type ExchangeQueries } from "./exchange-queries.
 import { createExchangeRepository, type ExchangeRepository } from "./exchanges.ts";
 import { createLineageRepository, type LineageRepository } from "./lineage.ts";
 import { createRewardRepository, type RewardRepository } from "./rewards.ts";
+import { createRolloutQueries, type RolloutQueries } from "./rollout-queries.ts";
 import { createRunRepository, type RunRepository } from "./runs.ts";
 import type { Database } from "./schema.ts";
 
@@ -21,6 +22,9 @@ export interface Store {
   lineage: LineageRepository;
   rewards: RewardRepository;
   erasures: ErasureRepository;
+  rollout: RolloutQueries;
+  /** Which store this is: a random name given when it was made. */
+  installation(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -38,6 +42,8 @@ export async function openStore(file: string): Promise<Store> {
     lineage: createLineageRepository(db),
     rewards: createRewardRepository(db, exchanges),
     erasures: createErasureRepository(db),
+    rollout: createRolloutQueries(db),
+    installation: async () => (await db.selectFrom("installation").select("id").executeTakeFirstOrThrow()).id,
     close: () => db.destroy(),
   };
 }

@@ -2,6 +2,9 @@
 import type { Generated, Insertable, Selectable } from "kysely";
 import type { AdapterState, AnnotationLabel, Deployment, FinishReason, RunState } from "../protocol/index.ts";
 
+/** Writing the reply, or putting it into the log. Only the first is the adapter's doing. */
+export type FailedStep = "generation" | "log";
+
 export interface ConversationTable {
   id: string;
   owner: string;
@@ -47,6 +50,8 @@ export interface ExchangeTable {
   consent: number;
   feedback: number;
   feedback_reason: string | null;
+  /** Where a reply failed that this process cut; null for one that was cut because its server died. */
+  failed_step: FailedStep | null;
 }
 
 export interface AnnotationTable {
@@ -109,6 +114,8 @@ export interface DeploymentTable {
   from_adapter: string | null;
   to_adapter: string;
   reason: string;
+  /** 0..1, with the actions shadow and canary. */
+  share: number | null;
 }
 
 export interface TrainingRunTable {
@@ -202,8 +209,39 @@ export interface JobTable {
   locked_by: string | null;
   locked_until: string | null;
   last_error: string | null;
+  /** JSON of what the job last reported. */
+  progress: string | null;
   created_at: string;
   updated_at: string;
+}
+
+/** What a candidate in shadow would have said; nobody was shown it. */
+export interface ShadowReplyTable {
+  exchange_id: string;
+  adapter_version: number;
+  reply: string;
+  /** JSON arrays of one length. */
+  reply_tokens: string;
+  log_probs: string;
+  finish_reason: FinishReason;
+  toxicity: number;
+  reward_version: string;
+  reward: number;
+  at: string;
+}
+
+export interface JobScheduleTable {
+  key: string;
+  kind: string;
+  cron: string;
+  /** JSON. */
+  payload: string;
+  next_at: string | null;
+}
+
+/** One row: which store this is. */
+export interface InstallationTable {
+  id: string;
 }
 
 export interface Database {
@@ -220,6 +258,9 @@ export interface Database {
   erasures: ErasureTable;
   erasure_tasks: ErasureTaskTable;
   jobs: JobTable;
+  shadow_replies: ShadowReplyTable;
+  job_schedules: JobScheduleTable;
+  installation: InstallationTable;
 }
 
 export type ExchangeRow = Selectable<ExchangeTable>;

@@ -163,7 +163,7 @@ test("an annotator's second judgement replaces the first", async () => {
 test("the deployment log refuses changes", async () => {
   const to = { name: "rejoinder", version: 2, sha256: "cd" };
   const entry = { at: new Date(0).toISOString(), actor: "op", action: "promote" as const, from: null, to, reason: "r" };
-  await store.adapters.deploy(entry, []);
+  await store.adapters.deploy([entry], []);
   await expect(sql`update deployments set actor = 'x'`.execute(store.db)).rejects.toThrow(/append-only/);
   await expect(sql`delete from deployments`.execute(store.db)).rejects.toThrow(/append-only/);
   expect(await store.adapters.deployments()).toEqual([{ id: 1, ...entry }]);

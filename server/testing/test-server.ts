@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { io, type Socket } from "socket.io-client";
+import type { Engine } from "../../engine/types.ts";
 import { assemble } from "../assemble.ts";
 import type { Scorer } from "../chat/scorer.ts";
 import { type Config, readConfig } from "../config.ts";
@@ -51,11 +52,23 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startTestServer(change: Partial<Config> = {}, graceMs?: number): Promise<TestServer> {
+/** Real parts in the place of those made for tests; who hands them in closes them. */
+export interface TestServerParts {
+  engine?: Engine;
+  scorer?: Scorer;
+  store?: Store;
+  watchEveryMs?: number;
+}
+
+export async function startTestServer(
+  change: Partial<Config> = {},
+  graceMs?: number,
+  parts: TestServerParts = {},
+): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), "rejoinder-server-"));
   const config: Config = { ...readConfig({}), dataDir, modelDir: dataDir, ...change };
   const engine = createScriptedEngine();
-  const store = await openStore(":memory:");
+  const store = parts.store ?? (await openStore(":memory:"));
   const logged: string[] = [];
   const log = pino({ level: "trace" }, { write: (line: string) => logged.push(line) });
   const metrics = createMetrics();
@@ -67,13 +80,14 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
     config,
     version: "test",
     store,
-    engine,
-    scorer: wordScorer,
+    engine: parts.engine ?? engine,
+    scorer: parts.scorer ?? wordScorer,
     rejudge: (logged) => logged,
     sockets,
     metrics,
     log,
-    ...(graceMs === undefined ? {} : { graceMs }),
+    graceMs,
+    watchEveryMs: parts.watchEveryMs,
   });
   sockets.attach(http);
   door.open(assembly.routes);
@@ -99,7 +113,7 @@ export async function startTestServer(change: Partial<Config> = {}, graceMs?: nu
       await assembly.close();
       http.closeAllConnections();
       await sockets.close();
-      await store.close();
+      if (parts.store === undefined) await store.close();
       rmSync(dataDir, { recursive: true });
     },
   };

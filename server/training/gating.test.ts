@@ -58,7 +58,7 @@ beforeEach(async () => {
     trainerEntry: join(folder, "trainer.mjs"),
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
+    rewardPath: undefined,
     rejudge: (logged) => logged,
     gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });
@@ -91,12 +91,10 @@ async function makeAdapter(name: string, seed: number, scoredBy: "itself" | "bas
 function resultsIn(name: string, sha256: string, metrics: Record<string, number> = { klReference: 1.5 }): void {
   writeFileSync(
     join(folder, "trainer.mjs"),
-    `import { cpSync, readFileSync, writeFileSync } from "node:fs";
+    `import { cpSync, readFileSync } from "node:fs";
     const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
     const adapterFolder = job.outputDir + "/adapter";
     cpSync(${JSON.stringify(join(folder, name))}, adapterFolder, { recursive: true });
-    const manifest = JSON.parse(readFileSync(adapterFolder + "/rejoinder.json", "utf8"));
-    writeFileSync(adapterFolder + "/rejoinder.json", JSON.stringify({ ...manifest, parent: job.parentAdapter }));
     const metrics = ${JSON.stringify(metrics)};
     process.send({ type: "succeeded", runId: job.runId, adapterFolder, sha256: ${JSON.stringify(sha256)}, metrics });`,
   );
@@ -168,25 +166,4 @@ it("fails when the result cannot be read, and says which file", async () => {
     result: null,
     error: { code: "bad_checkpoint", message: expect.stringMatching(/adapter_config\.json/) },
   });
-});
-
-it("trains without erased data from the newest ancestor that it did not touch, as far back as that lies", async () => {
-  for (const [version, name] of ["first", "second", "third"].entries()) {
-    resultsIn(name, await makeAdapter(name, version + 1));
-    if (version === 1) await logExchange(store, "hers", { accepted: { owner: "dora" } });
-    await train();
-  }
-  expect(registry.live().version).toBe(3);
-  await store.erasures.erase("dora", [], new Date().toISOString());
-  resultsIn("clean", await makeAdapter("clean", 4));
-  const { id } = await training.start({ algorithm: "ppo", trigger: "api", from: "clean" });
-  await expect.poll(async () => (await training.get(id))?.finishedAt, { timeout: 20_000 }).toBeTruthy();
-  expect(await training.get(id)).toMatchObject({ state: "succeeded", parent: { version: 1 }, exchanges: 8 });
-  expect(registry.live()).toMatchObject({ version: 4 });
-  expect((await registry.list()).map(({ version, erasedData }) => [version, erasedData?.exchanges ?? 0])).toEqual([
-    [4, 0],
-    [3, 1],
-    [2, 1],
-    [1, 0],
-  ]);
 });

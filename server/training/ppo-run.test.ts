@@ -78,7 +78,7 @@ it("trains on what the engine sampled, and the engine then serves what was train
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
+    rewardPath: undefined,
     rejudge: (logged) => logged,
     gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });

@@ -33,10 +33,11 @@ const anyRun = {
   /** Make the result live when it is sound. */
   promote: z.boolean().default(true),
   /**
-   * The adapter to go on from: the live one, none (`base`), a version, or `clean`: the live one's newest ancestor that
-   * erased data did not touch, with what is left of the exchanges of the runs since.
+   * `live`: go on from the live adapter. `clean`: from its newest ancestor that erased data did not touch, with what is
+   * left of the exchanges of the runs since. `base`: begin a new adapter. A number: go on from that version, whatever its
+   * state but rejected.
    */
-  from: z.union([z.enum(["live", "base", "clean"]), z.int().min(1)]).default("live"),
+  from: z.union([z.enum(["live", "clean", "base"]), z.int().min(1)]).default("live"),
   /** Train on at most so many exchanges: those not used yet or judged since first, the newest first. */
   maxExchanges: z.int().min(fewestExchanges).max(100_000).default(512),
 };

@@ -49,3 +49,13 @@ export async function writeJob(files: RunFiles, job: TrainingJob): Promise<void>
   await writeFile(partial, `${JSON.stringify(job, null, 2)}\n`);
   await rename(partial, files.job);
 }
+
+/**
+ * What a trainer reads besides the base model: a machine that is to run the job must have these files and folders.
+ * A reward's configuration file goes along; folders that it names must be where it says on that machine too.
+ */
+export function jobInputs({ snapshot, parentAdapter, rollouts }: TrainingJob): string[] {
+  const fresh = rollouts?.source === "fresh" ? [rollouts.prompts, rollouts.reward] : [];
+  const optional = [parentAdapter?.folder ?? null, ...fresh];
+  return [snapshot, `${snapshot}.sha256`, ...optional.filter((path) => path !== null)];
+}

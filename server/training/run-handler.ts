@@ -13,7 +13,7 @@ import type { AdapterIdentity } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { defaultMaxStaleness, fewestExchanges, type StartRun, startRunSchema } from "./requests.ts";
-import { type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
+import { jobInputs, type RunFiles, readJob, runFiles, writeJob } from "./run-files.ts";
 import { nonFiniteNames, type RunProgress } from "./run-progress.ts";
 import { findFaults, findWeightFaults } from "./sanity.ts";
 import { type Rejudge, writeSnapshot } from "./snapshot.ts";
@@ -21,6 +21,7 @@ import { startingPoint } from "./starting-point.ts";
 import { importSteps } from "./steps.ts";
 import { readTrainingEvents } from "./trainer-events.ts";
 import { runTrainer } from "./trainer-process.ts";
+import type { TrainerRunner } from "./trainer-runner.ts";
 
 /** A run is given up after so many starts that did not end in order. */
 export const maxRunAttempts = 3;
@@ -39,8 +40,10 @@ export interface RunHandlerOptions {
   cacheDir?: string;
   trainerEntry: string;
   trainerThreads: number;
+  /** Where trainer programs run. Default: on this machine. */
+  runner?: TrainerRunner;
   rewardVersion: string;
-  /** What the REWARD setting names (undefined: the default reward): fresh rollouts are scored with it. */
+  /** What the REWARD setting names, by which fresh rollouts are scored; undefined for the default reward. */
   rewardPath: string | undefined;
   rejudge: Rejudge;
   gate: Gate;
@@ -48,6 +51,17 @@ export interface RunHandlerOptions {
   holdoutShare?: number;
   killAfterMs?: number;
   now: () => Date;
+}
+
+/** Failures of the trainer that may have passed when it is started again, which goes on from its checkpoint. */
+const passingFailures = new Set(["reward_failed", "cannot_save"]);
+
+class PassingFailureError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** A run that cannot go on, with the code its record gets. */
@@ -84,6 +98,8 @@ export function createRunHandler(options: RunHandlerOptions) {
     const { rejudge, rewardVersion } = options;
     const { parent, usedBy, only } = await startingPoint(store, registry.live(), request.from);
     const staleness = request.algorithm === "ppo" ? await stalenessOf(request.settings, parent, only) : undefined;
+    // Who answered a prompt, and when, is nothing to whoever answers it anew.
+    const isLogged = request.algorithm === "ppo" && request.rollouts.source === "log";
     const snapshot = await writeSnapshot({
       store,
       runId: run.id,
@@ -93,7 +109,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       rewardVersion,
       usedBy,
       ...(only === undefined ? {} : { only }),
-      ...(staleness === undefined ? {} : { staleness: { version: parent?.version ?? 0, most: staleness } }),
+      ...(staleness !== undefined && isLogged ? { staleness: { version: parent?.version ?? 0, most: staleness } } : {}),
       holdoutShare: options.holdoutShare,
       now,
     });
@@ -117,13 +133,16 @@ export function createRunHandler(options: RunHandlerOptions) {
         parent === null ? null : { ...parent, folder: await artifacts.fetch(`adapters/${parent.version}`) },
       snapshot: files.snapshot,
       snapshotSha256: snapshot.sha256,
-      knownAdapters: (await registry.list()).map(({ version, sha256 }) => ({ version, sha256 })),
+      knownAdapters: (await store.adapters.list()).map(({ version, sha256 }) => ({ version, sha256 })),
       rollouts: await rolloutsOf(request, files),
       outputDir: files.folder,
       version: promised,
       rewardVersion,
       threads: options.trainerThreads,
-      settings: staleness === undefined ? request.settings : { ...request.settings, maxStaleness: staleness },
+      settings:
+        only === undefined || staleness === undefined
+          ? request.settings
+          : { ...request.settings, maxStaleness: staleness },
     };
     await writeJob(files, job);
     return job;
@@ -140,7 +159,7 @@ export function createRunHandler(options: RunHandlerOptions) {
   }
 
   /** The trainer's last word, from an earlier start if it had ended already. */
-  async function train(run: StoredRun, files: RunFiles, signal: AbortSignal) {
+  async function train(run: StoredRun, job: TrainingJob, files: RunFiles, signal: AbortSignal) {
     const earlier = await readTrainingEvents(files.metrics, run.id);
     for (const event of earlier) if (event.type !== "failed") await progress.record(event);
     const done = earlier.findLast((event) => event.type === "succeeded");
@@ -151,6 +170,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       entry: options.trainerEntry,
       jobFile: files.job,
       runId: run.id,
+      inputs: jobInputs(job),
+      runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
       onEvent: async (event) => {
@@ -159,7 +180,10 @@ export function createRunHandler(options: RunHandlerOptions) {
       },
     });
     if (outcome.type === "succeeded") return { done: outcome.event, events };
-    if (outcome.type === "failed") throw new RunFailedError(outcome.error.code, outcome.error.message);
+    if (outcome.type === "failed") {
+      const { code, message } = outcome.error;
+      throw passingFailures.has(code) ? new PassingFailureError(code, message) : new RunFailedError(code, message);
+    }
     signal.throwIfAborted();
     if (outcome.type === "stopped") throw new Error("The trainer was stopped from outside and kept its checkpoint");
     throw new Error(outcome.message);
@@ -193,17 +217,18 @@ export function createRunHandler(options: RunHandlerOptions) {
     });
     if (sha256 !== done.sha256) faults.push(`the trainer reported sha256 ${done.sha256}, its file has ${sha256}`);
     signal.throwIfAborted();
-    // Live already: an earlier start of this run got as far as that.
-    if (faults.length === 0 && registry.live().version !== version) {
+    // On its way already: an earlier start of this run got as far as that.
+    const { state } = await registry.find(version);
+    if (faults.length === 0 && (state === "candidate" || state === "rejected")) {
       // What is broken is not worth asking; what is sound has to show what it says.
-      const request = {
+      const asked = {
         id: run.id,
         folder: runFiles(options.runsFolder, run.id).gate,
         candidate: result,
         parent: job.parentAdapter?.version ?? 0,
         probe,
       };
-      const verdict = await options.gate.run(request, signal);
+      const verdict = await options.gate.run(asked, signal);
       await registry.setVerdict(version, verdict);
       if (!verdict.passed) faults.push(explainFailures(verdict));
     }
@@ -214,9 +239,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       await progress.change(run.id, { state: "rejected", result, finishedAt, error: { code: "rejected", message } });
       return;
     }
-    if (request.promote && registry.live().version !== version) {
-      await registry.promote(version, "trainer", `training run ${run.id} passed the gate`);
-    }
+    if (request.promote) await registry.admit(version, "trainer", `training run ${run.id} passed the gate`);
     await progress.change(run.id, { state: "succeeded", result, finishedAt });
   }
 
@@ -237,7 +260,7 @@ export function createRunHandler(options: RunHandlerOptions) {
       }
       await progress.change(run.id, { state: "running", startedAt: run.startedAt ?? now().toISOString() });
       const job = (await readJob(files)) ?? (await prepare(run, request, files));
-      await decide(run, request, job, await train(run, files, signal), signal);
+      await decide(run, request, job, await train(run, job, files, signal), signal);
     } catch (error) {
       const reason: unknown = signal.reason;
       const message = error instanceof Error ? error.message : String(error);
@@ -249,7 +272,8 @@ export function createRunHandler(options: RunHandlerOptions) {
         await finish(run, "failed", error.code, message);
         throw new UnretryableJobError(message, { cause: error });
       } else if (queued.attempt >= maxRunAttempts) {
-        await finish(run, "failed", "crashed", `Failed ${queued.attempt} times, last: ${message}`);
+        const code = error instanceof PassingFailureError ? error.code : "crashed";
+        await finish(run, "failed", code, `Failed ${queued.attempt} times, last: ${message}`);
       }
       throw error;
     }

@@ -59,7 +59,7 @@ async function startServer(trainerEntry: string): Promise<Server> {
     trainerEntry,
     trainerThreads: 1,
     rewardVersion: "reward-1",
-    rewardPath: join(folder, "reward"),
+    rewardPath: undefined,
     rejudge: (logged) => logged,
     gate: { run: () => Promise.reject(new Error("no adapter of these tests is sound enough to be asked")) },
     killAfterMs: 2000,
@@ -183,7 +183,7 @@ describe("a training run", () => {
       version: 1,
       rewardVersion: "reward-1",
       threads: 1,
-      settings: { learningRate: 0.01, maxStaleness: 4 },
+      settings: { learningRate: 0.01 },
     });
     expect(await server.training.get(id)).toMatchObject({
       exchanges: 8,
@@ -250,6 +250,21 @@ describe("a trainer that does not end in order", () => {
     const { id } = await server.training.start(ppo);
     expect((await ended(server, id)).state).toBe("rejected");
     expect((await server.training.get(id))?.history.map((point) => point.values.reward)).toEqual([1, 2]);
+  });
+
+  it("is started again after a failure that may pass, and keeps its code when it does not", async () => {
+    const server = await startServer(
+      trainer(
+        `report({ type: "failed", error: { code: "reward_failed", message: "no answer" } }); process.exitCode = 1;`,
+      ),
+    );
+    await logMany(server.store, 8);
+    const { id } = await server.training.start(ppo);
+    expect(await ended(server, id)).toMatchObject({
+      state: "failed",
+      error: { code: "reward_failed", message: "Failed 3 times, last: no answer" },
+    });
+    expect(readFileSync(join(folder, "runs", id, "starts"), "utf8")).toBe("xxx");
   });
 
   it("is not started again when it says itself why it cannot go on", async () => {

@@ -9,12 +9,14 @@ import { createRunHandler, maxRunAttempts, type RunHandlerOptions } from "./run-
 import { createRunProgress, toTrainingRun } from "./run-progress.ts";
 import { startingPoint } from "./starting-point.ts";
 
-/** The live adapter's line of descent; runs of one line follow each other, since each starts from the one before. */
-const jobKind = "training:rejoinder";
-
 export interface TrainingServiceOptions extends Omit<RunHandlerOptions, "progress" | "now"> {
   queue: NamedJobQueue;
   fanOut: FanOut;
+  /**
+   * The live adapter's line of descent; runs of one line follow each other, since each starts from the one before.
+   * Installations that share a queue have each their own. Default "rejoinder".
+   */
+  lineage?: string;
   now?: () => Date;
 }
 
@@ -34,7 +36,8 @@ export interface TrainingService {
 
 /** Takes up the runs that the last process left, and works on them one after the other. */
 export async function createTrainingService(options: TrainingServiceOptions): Promise<TrainingService> {
-  const { store, queue, fanOut, now = () => new Date() } = options;
+  const { store, queue, fanOut, lineage = "rejoinder", now = () => new Date() } = options;
+  const jobKind = `training:${lineage}`;
   const progress = createRunProgress(store, fanOut, now);
 
   async function enqueue(run: StoredRun): Promise<void> {

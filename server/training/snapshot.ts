@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { inSlices } from "../../engine/in-slices.ts";
 import { byExchange } from "../../reward/annotations/judgement.ts";
 import { judgementContext, judgementTerm } from "../../reward/annotations/judgement-term.ts";
 import type { ExchangeRecord } from "../../trainer/contract.ts";
@@ -125,7 +126,8 @@ export async function writeSnapshot(options: SnapshotOptions): Promise<Snapshot>
     const takenAt = now().toISOString();
     const { chosen, excluded } = await choose(options);
     const history = await loadJudgements(store);
-    const context = judgementContext(history, new Set(chosen.map(({ exchange }) => exchange.id)));
+    const inRun = new Set(chosen.map(({ exchange }) => exchange.id));
+    const context = await inSlices(judgementContext(history, inRun));
     const judgements = byExchange(history);
     const records = chosen.flatMap(({ exchange }) => {
       const value = judgementTerm(judgements.get(exchange.id) ?? [], context);

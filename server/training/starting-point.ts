@@ -3,7 +3,6 @@ import type { AdapterIdentity } from "../protocol/index.ts";
 import { RequestError } from "../request-error.ts";
 import type { StoredAdapter } from "../store/adapters.ts";
 import type { Store } from "../store/index.ts";
-import type { StartRun } from "./requests.ts";
 
 /** What a run goes on from. */
 export interface StartingPoint {
@@ -19,28 +18,29 @@ function identityOf({ name, version, sha256 }: AdapterIdentity): AdapterIdentity
   return { name, version, sha256 };
 }
 
-/** @throws RequestError `unknown_adapter` when there is no such version or it was rejected */
-function atVersion(adapters: readonly StoredAdapter[], version: number): StartingPoint {
-  if (version === 0) return { parent: null, usedBy: [] };
-  const adapter = adapters.find((candidate) => candidate.version === version);
-  if (adapter === undefined || adapter.state === "rejected") {
-    const why = adapter === undefined ? "there is none" : "it was rejected";
-    throw new RequestError(404, "unknown_adapter", `Cannot continue from adapter version ${version}: ${why}.`);
-  }
-  return { parent: identityOf(adapter), usedBy: runsBehind(adapters, version) };
-}
-
 /**
  * @param live the live adapter; version 0 is the base model
- * @throws RequestError `nothing_erased` when a clean start is asked for and the live adapter is clean, `unknown_adapter`
+ * @throws RequestError `unknown_adapter` for a version that is unknown or rejected, `nothing_erased` when a clean start is asked for and the live adapter is clean
  */
 export async function startingPoint(
   store: Store,
   live: AdapterIdentity,
-  from: StartRun["from"],
+  from: "live" | "clean" | "base" | number,
 ): Promise<StartingPoint> {
   const adapters = await store.adapters.list();
-  if (from !== "clean") return atVersion(adapters, from === "live" ? live.version : from === "base" ? 0 : from);
+  if (from === "live") {
+    const parent = live.version === 0 ? null : identityOf(live);
+    return { parent, usedBy: runsBehind(adapters, live.version) };
+  }
+  if (from === "base") return { parent: null, usedBy: [] };
+  if (from !== "clean") {
+    const parent = adapters.find(({ version }) => version === from);
+    if (parent === undefined || parent.state === "rejected") {
+      const why = parent === undefined ? "is not known" : "was rejected";
+      throw new RequestError(409, "unknown_adapter", `Adapter version ${from} ${why}; no run can go on from it.`);
+    }
+    return { parent: identityOf(parent), usedBy: runsBehind(adapters, from) };
+  }
   const self = adapters.filter(({ version }) => version === live.version);
   const line: StoredAdapter[] = [...self, ...ancestorsOf(adapters, live.version)];
   const touched = line.filter(({ erasedData }) => erasedData !== null);

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { NamedJobQueue } from "../jobs/named-queue.ts";
+import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange, type SampleExchange } from "./sample-log.ts";
 import { insertAdapter } from "./sample-run.ts";
@@ -6,22 +8,27 @@ import type { NewRun } from "./service.ts";
 import { createTrainingTriggers, type TrainingTriggers } from "./triggers.ts";
 
 let store: Store;
+let queue: NamedJobQueue;
 let triggers: TrainingTriggers | undefined;
 let started: NewRun[];
 beforeEach(async () => {
   store = await openStore(":memory:");
+  queue = createSqliteJobQueue({ db: store.db, pollMs: 20 });
   started = [];
 });
 afterEach(async () => {
   triggers?.close();
+  triggers = undefined;
+  await queue.close();
   await store.close();
 });
 
 /** Notes the run as the service would; one that is `finished` has ended at once. */
-function open(options: { cron?: string; minExchanges?: number; finished?: boolean }): TrainingTriggers {
+async function open(options: { cron?: string; minExchanges?: number; finished?: boolean }): Promise<TrainingTriggers> {
   const { finished = true } = options;
-  triggers = createTrainingTriggers({
+  triggers = await createTrainingTriggers({
     store,
+    queue,
     cron: options.cron,
     minExchanges: options.minExchanges,
     training: {
@@ -62,7 +69,7 @@ async function complete(trigger: TrainingTriggers, sample: SampleExchange = {}):
 }
 
 it("starts a PPO run when enough new exchanges may train, and counts from there anew", async () => {
-  const trigger = open({ minExchanges: 3 });
+  const trigger = await open({ minExchanges: 3 });
   await complete(trigger);
   await complete(trigger);
   await complete(trigger, { accepted: { consent: false } });
@@ -78,7 +85,7 @@ it("starts a PPO run when enough new exchanges may train, and counts from there 
 });
 
 it("counts an exchange again that was used and is judged after", async () => {
-  const trigger = open({ minExchanges: 2 });
+  const trigger = await open({ minExchanges: 2 });
   await complete(trigger);
   await complete(trigger);
   expect(started).toHaveLength(1);
@@ -100,7 +107,7 @@ it("counts an exchange again that was used and is judged after", async () => {
 });
 
 it("does not pile up runs while one is unfinished", async () => {
-  const trigger = open({ minExchanges: 1, finished: false });
+  const trigger = await open({ minExchanges: 1, finished: false });
   await complete(trigger);
   await complete(trigger);
   await complete(trigger);
@@ -109,22 +116,27 @@ it("does not pile up runs while one is unfinished", async () => {
 
 it("counts at the start what came in while no trigger was set", async () => {
   await logExchange(store, "before");
-  open({ minExchanges: 1 });
+  await open({ minExchanges: 1 });
   await expect.poll(() => started.length, { timeout: 5000 }).toBe(1);
 });
 
 it("never starts by itself when neither setting is given", async () => {
-  const trigger = open({});
+  const trigger = await open({});
   await complete(trigger);
   expect(started).toEqual([]);
-  expect(trigger.nextScheduled()).toBeNull();
+  expect(await queue.schedules()).toEqual([]);
 });
 
 it("starts on schedule", async () => {
-  open({ cron: "* * * * * *" });
-  await expect.poll(() => started, { timeout: 3000 }).toEqual([{ algorithm: "ppo", trigger: "cron" }]);
+  await open({ cron: "* * * * * *", finished: false });
+  await expect.poll(() => started, { timeout: 5000 }).toEqual([{ algorithm: "ppo", trigger: "cron" }]);
+  // The schedule goes with the setting.
+  await queue.close();
+  queue = createSqliteJobQueue({ db: store.db, pollMs: 20 });
+  await open({});
+  expect(await queue.schedules()).toEqual([]);
 });
 
-it("names the setting when the schedule is no cron expression", () => {
-  expect(() => open({ cron: "every now and then" })).toThrow('RETRAIN_CRON="every now and then"');
+it("names the setting when the schedule is no cron expression", async () => {
+  await expect(open({ cron: "every now and then" })).rejects.toThrow('RETRAIN_CRON: "every now and then"');
 });

@@ -1,4 +1,4 @@
-import { Cron } from "croner";
+import type { NamedJobQueue } from "../jobs/named-queue.ts";
 import { runsBehind } from "../lineage/ancestry.ts";
 import type { Store } from "../ports.ts";
 import type { TrainingService } from "./service.ts";
@@ -6,7 +6,10 @@ import type { TrainingService } from "./service.ts";
 export interface TrainingTriggerOptions {
   store: Store;
   training: Pick<TrainingService, "start">;
-  /** RETRAIN_CRON, five or six fields, local time; undefined: no schedule. */
+  queue: Pick<NamedJobQueue, "process" | "schedule" | "unschedule">;
+  /** As the service has it: servers of one lineage share one schedule, and start one run at each of its times. */
+  lineage?: string;
+  /** RETRAIN_CRON, five or six fields, local time; undefined: no schedule. A time missed while down is made up for. */
   cron: string | undefined;
   /** RETRAIN_MIN_EXCHANGES: start when so many new or re-opened exchanges may train; undefined or 0: never. */
   minExchanges: number | undefined;
@@ -16,14 +19,13 @@ export interface TrainingTriggerOptions {
 export interface TrainingTriggers {
   /** Call after an exchange has been completed or judged. Calls that come while one looks are one. */
   logChanged(): void;
-  /** When the schedule fires next; null without one. */
-  nextScheduled(): Date | null;
   close(): void;
 }
 
 /** @throws when `cron` is not a cron expression; the message names RETRAIN_CRON */
-export function createTrainingTriggers(options: TrainingTriggerOptions): TrainingTriggers {
-  const { store, training, cron, minExchanges = 0, onError = () => undefined } = options;
+export async function createTrainingTriggers(options: TrainingTriggerOptions): Promise<TrainingTriggers> {
+  const { store, training, queue, lineage = "rejoinder", cron, minExchanges = 0, onError = () => undefined } = options;
+  const scheduled = `retrain:${lineage}`;
   let looking = false;
   let closed = false;
 
@@ -56,23 +58,20 @@ export function createTrainingTriggers(options: TrainingTriggerOptions): Trainin
       });
   }
 
-  let schedule: Cron | undefined;
-  if (cron !== undefined) {
-    try {
-      schedule = new Cron(cron, { protect: true, catch: onError }, startScheduled);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`RETRAIN_CRON="${cron}" is not a cron expression: ${why}`, { cause });
-    }
+  if (cron === undefined) {
+    await queue.unschedule(scheduled);
+  } else {
+    await queue.schedule(scheduled, { kind: scheduled, cron }).catch((cause: Error) => {
+      throw new Error(`RETRAIN_CRON: ${cause.message}`, { cause });
+    });
+    queue.process(scheduled, startScheduled);
   }
   logChanged();
 
   return {
     logChanged,
-    nextScheduled: () => schedule?.nextRun() ?? null,
     close() {
       closed = true;
-      schedule?.stop();
     },
   };
 }

@@ -6,6 +6,7 @@ import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { hashFile } from "../../engine/checkpoint/file-hash.ts";
 import { everyTarget, freshAdapter } from "../../engine/lora/adapter.ts";
 import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
+import type { JudgedExchange } from "../../reward/types.ts";
 import type { Rollouts, TrainingEvent, TrainingJob } from "../contract.ts";
 import { createLoraScorer } from "../lora-scorer.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
@@ -67,6 +68,11 @@ function jobOf(name: string, rollouts: Partial<Fresh> = {}, settings: TrainingJo
   };
 }
 
+const judged = (total: number): JudgedExchange => {
+  const reward = { version: "letters-1", total, terms: { letters: total } };
+  return { toxicity: { prompt: 0, reply: 0, attributes: {} }, reward };
+};
+
 /** Ten times the share of letters among a reply's characters. @param failAt which call fails */
 const letters =
   (failAt = 0) =>
@@ -74,12 +80,12 @@ const letters =
     let calls = 0;
     return {
       version: "letters-1",
-      async score(replies) {
+      async judge(replies) {
         calls += 1;
         if (calls === failAt) throw new Error("the scorer went away");
         return replies.map(({ reply }) => {
           const total = (10 * (reply.match(/\p{L}/gu)?.length ?? 0)) / Math.max(1, reply.length);
-          return { version: "letters-1", total, terms: { letters: total } };
+          return judged(total);
         });
       },
       dispose: async () => undefined,
@@ -236,7 +242,7 @@ describe("PPO on fresh rollouts", { timeout: 120_000 }, () => {
   it("makes nothing of replies that are all worth the same", async () => {
     const same = async (): Promise<RolloutReward> => ({
       ...(await letters()()),
-      score: async (replies) => replies.map(() => ({ version: "letters-1", total: 1, terms: {} })),
+      judge: async (replies) => replies.map(() => judged(1)),
     });
     await expect(run(jobOf("run"), same)).rejects.toMatchObject({ code: "no_signal" });
   });

@@ -66,7 +66,7 @@ async function judged(
     new TrainerError("reward_failed", `round ${round + 1}: the reward ${reward.version} ${why}`, { cause });
   let rewards: ExchangeReward[];
   try {
-    rewards = await reward.score(replies);
+    rewards = (await reward.judge(replies)).map((judged) => judged.reward);
   } catch (cause) {
     throw failed(`could not score ${replies.length} replies: ${(cause as Error).message}`, cause);
   }
@@ -94,7 +94,7 @@ export async function freshRollouts(
   const reward = await loadReward(asked.reward);
   if (reward.version !== job.rewardVersion) {
     await reward.dispose();
-    const message = `${asked.reward ?? "the default reward"}: is reward ${reward.version}, the job is to be trained on ${job.rewardVersion}`;
+    const message = `${asked.reward ?? "the default reward"} is of version ${reward.version}, the job is to be trained on ${job.rewardVersion}`;
     throw new TrainerError("wrong_reward", message);
   }
   const { bytes, stopTokens, roleTags } = tokenizer;

@@ -55,7 +55,7 @@ export async function createPolicySampler(
       // Another name each time: what the step model remembers of an adapter goes by it.
       const sha256 = `policy ${calls++}`;
       const matrices = flattenAdapter(policy, base.architecture.linearModules);
-      scheduler.adapters.add({ sha256, rank: policy.shape.rank, matrices });
+      await scheduler.addAdapter({ sha256, rank: policy.shape.rank, matrices });
       for (const [id, { promptTokens, maxTokens, temperature, seed }] of requests.entries()) {
         // Nothing is truncated: what is sampled from is softmax(logits / temperature), which is what is trained.
         const sampling = { temperature, topK: 0, topP: 1, repetitionPenalty: 1, seed };
@@ -65,6 +65,7 @@ export async function createPolicySampler(
         if (signal.aborted) return null;
       }
       if (failures.length > 0) throw failures[0];
+      await scheduler.removeAdapter(sha256);
       return requests.map((_, id) => results.get(id) as GenerationResult);
     },
     dispose: () => model.dispose(),

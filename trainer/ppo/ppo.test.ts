@@ -6,7 +6,7 @@ import { type Checkpoint, readCheckpoint } from "../../engine/checkpoint/checkpo
 import { hashFile } from "../../engine/checkpoint/file-hash.ts";
 import { freshAdapter, type LoraAdapter } from "../../engine/lora/adapter.ts";
 import { readPeftAdapter } from "../../engine/lora/peft.ts";
-import type { TrainingEvent, TrainingJob } from "../contract.ts";
+import type { TrainingEvent, TrainingJob, TrainingStep } from "../contract.ts";
 import { createLoraScorer } from "../lora-scorer.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { createRunReporter } from "../run-reporter.ts";
@@ -184,6 +184,45 @@ describe("PPO on logged exchanges", () => {
       lines.map((line) => ({ ...JSON.parse(line), reward })),
     );
     await expect(run(jobOf({}))).rejects.toMatchObject({ code: "no_signal" });
+  });
+
+  it.each([0, 1])("says that a log of %i exchanges is too little to learn from", async (count) => {
+    if (count === 0) writeExchanges(join(folder, "snapshot.jsonl"), []);
+    else await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256, count);
+    await expect(run(jobOf({}))).rejects.toMatchObject({
+      code: "too_few_exchanges",
+      message: `only ${count} replies to train on`,
+    });
+  });
+
+  it("leaves out replies of adapters that the registry never knew, and says how many", async () => {
+    await logReplies(join(folder, "snapshot.jsonl"), base, 2, "sha256 of a stranger");
+    await expect(run(jobOf({}))).rejects.toThrow("only 0 replies to train on, 64 left out (unknown_adapter)");
+  });
+
+  it("writes down which exchanges went into each step", async () => {
+    await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256);
+    const { events } = await run(jobOf({ settings: { epochs: 1 } }));
+    const lines = readFileSync(join(folder, "run", "steps.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    const steps = lines.map((line) => JSON.parse(line) as TrainingStep);
+    expect(steps.map(({ step }) => step)).toEqual(
+      events.flatMap((event) => (event.type === "metric" ? event.step : [])),
+    );
+    const trained = steps.flatMap(({ exchanges }) => exchanges);
+    expect(new Set(trained).size).toBe(trained.length);
+    for (const { exchanges } of steps) expect(exchanges).toHaveLength(8);
+  });
+
+  it("warms up and decays the learning rate over the steps that are planned", async () => {
+    await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256);
+    const settings = { epochs: 1, warmupSteps: 2, decay: "linear", earlyStopKl: 100 } as const;
+    const { events } = await run(jobOf({ settings }));
+    const rates = events.flatMap((event) => (event.type === "metric" ? (event.values.learningRate ?? 0) : []));
+    // Eight steps, of which two rise: then 1 - k/6.
+    const factors = [0.5, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6];
+    expect(rates).toEqual(factors.map((factor) => expect.closeTo(0.01 * factor, 12)));
   });
 
   it("keeps the minibatch whose numbers went wrong and leaves no adapter", async () => {

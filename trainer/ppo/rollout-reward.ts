@@ -1,30 +1,13 @@
-/** What fresh rollouts are worth: of the reward, the part that training looks at. */
-import type { ChatMessage, FinishReason } from "../../engine/types.ts";
+/** What fresh rollouts are worth, by the reward that the server judges with. */
 import { loadReward } from "../../reward/reward.ts";
-import type { ExchangeReward } from "../../reward/types.ts";
+import type { ExchangeToJudge, Reward } from "../../reward/types.ts";
 
-export interface AnsweredPrompt {
-  messages: readonly ChatMessage[];
-  reply: string;
-  finishReason: FinishReason;
-}
+export type AnsweredPrompt = ExchangeToJudge;
 
-export interface RolloutReward {
-  readonly version: string;
-  /** One reward a reply, in order. */
-  score(replies: readonly AnsweredPrompt[]): Promise<ExchangeReward[]>;
-  dispose(): Promise<void>;
-}
+/** The part of a reward that rollouts need. */
+export type RolloutReward = Pick<Reward, "version" | "judge" | "dispose">;
 
-/**
- * @param path as the REWARD setting names it; null for the default reward
- * @throws Error naming the file that is missing or damaged
- */
-export async function loadRolloutReward(path: string | null): Promise<RolloutReward> {
-  const reward = await loadReward(path ?? undefined);
-  return {
-    version: reward.version,
-    score: async (replies) => (await reward.judge(replies)).map((judged) => judged.reward),
-    dispose: () => reward.dispose(),
-  };
+/** @param path as the REWARD setting has it; null for the default reward */
+export function loadRolloutReward(path: string | null): Promise<RolloutReward> {
+  return loadReward(path ?? undefined);
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
 import { hashFile } from "../../engine/checkpoint/file-hash.ts";
 import { readPeftAdapter } from "../../engine/lora/peft.ts";
-import type { ExchangeRecord, TrainingEvent, TrainingJob } from "../contract.ts";
+import type { ExchangeRecord, TrainingEvent, TrainingJob, TrainingStep } from "../contract.ts";
 import { sampleExchange, writeExchanges } from "../ppo/sample-log.ts";
 import { createRunReporter } from "../run-reporter.ts";
 import { writeSampleChatModel } from "../sample-chat-model.ts";
@@ -37,6 +37,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 function writeRewrites(count: number): void {
   const rewritten = (index: number): Partial<ExchangeRecord> => ({
+    id: `exchange ${index}`,
     conversationId: `conversation ${index}`,
     promptTokens: [1, 100 + index, 3, 2],
     annotations: [{ label: "toxic", rewrite: "They work.", annotator: "ann", createdAt: "2026-03-01T10:00:00Z" }],
@@ -66,6 +67,35 @@ describe("fine-tuning on annotated exchanges", () => {
     const manifest = JSON.parse(readFileSync(join(folder, "adapter", "rejoinder.json"), "utf8"));
     expect(manifest).toMatchObject({ version: 4, run: "run", rewardVersion: null });
     expect(manifest.probe.logProbs.length).toBe(manifest.probe.tokens.length - manifest.probe.from);
+  });
+
+  it("writes down which exchanges went into each step", async () => {
+    writeRewrites(12);
+    job.settings = { ...job.settings, epochs: 2, tokensPerStep: 60 };
+    const events = await run();
+    const lines = readFileSync(join(folder, "steps.jsonl"), "utf8").trim().split("\n");
+    const steps = lines.map((line) => JSON.parse(line) as TrainingStep);
+    expect(steps.map(({ step }) => step)).toEqual(
+      events.flatMap((event) => (event.type === "metric" ? event.step : [])),
+    );
+    const trained = steps.flatMap(({ exchanges }) => exchanges);
+    // Each exchange that does not validate, once an epoch.
+    for (const id of new Set(trained)) expect(trained.filter((other) => other === id)).toHaveLength(2);
+    expect(new Set(trained).size).toBeLessThan(12);
+  });
+
+  it("stops at a loss that is no number, and keeps the batch and the adapter before it", async () => {
+    writeRewrites(12);
+    job.settings = { ...job.settings, learningRate: 1e30 };
+    await expect(run()).rejects.toMatchObject({ code: "non_finite", message: expect.stringMatching(/step \d+: the /) });
+    const kept = JSON.parse(readFileSync(join(folder, "failed-batch.json"), "utf8"));
+    expect(kept.rows[0]).toMatchObject({ replyTokens: expect.any(Array), exchange: expect.any(String) });
+  });
+
+  it("refuses a snapshot that was changed", async () => {
+    writeRewrites(12);
+    job.snapshotSha256 = "0".repeat(64);
+    await expect(run()).rejects.toMatchObject({ code: "tampered_snapshot" });
   });
 
   it("says that there is too little to learn from", async () => {

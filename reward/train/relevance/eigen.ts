@@ -65,9 +65,18 @@ function multiply(matrix: Float32Array, dense: Float64Array, size: number, width
   return result;
 }
 
-/** Columns of [size, width] to length 1 and right angles, in place, by modified Gram-Schmidt. */
+/**
+ * Columns of [size, width] to length 1 and right angles, in place, by modified Gram-Schmidt. A column that depends on
+ * those before it becomes zero: what rounding leaves of it points anywhere.
+ */
 function orthonormalize(columns: Float64Array, size: number, width: number): void {
+  const lengthOf = (column: number) => {
+    let squares = 0;
+    for (let at = column; at < size * width; at += width) squares += (columns[at] as number) ** 2;
+    return Math.sqrt(squares);
+  };
   for (let i = 0; i < width; i++) {
+    const before = lengthOf(i);
     for (let j = 0; j < i; j++) {
       let overlap = 0;
       for (let at = 0; at < size * width; at += width) {
@@ -77,10 +86,9 @@ function orthonormalize(columns: Float64Array, size: number, width: number): voi
         columns[at + i] = (columns[at + i] as number) - overlap * (columns[at + j] as number);
       }
     }
-    let squares = 0;
-    for (let at = i; at < size * width; at += width) squares += (columns[at] as number) ** 2;
-    const length = Math.sqrt(squares) || 1;
-    for (let at = i; at < size * width; at += width) columns[at] = (columns[at] as number) / length;
+    const length = lengthOf(i);
+    const factor = length > before * 1e-9 ? 1 / length : 0;
+    for (let at = i; at < size * width; at += width) columns[at] = (columns[at] as number) * factor;
   }
 }
 

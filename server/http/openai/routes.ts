@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Request, type Response, Router } from "express";
 import type { Engine } from "../../../engine/types.ts";
 import type { LiveReply } from "../../chat/live-reply.ts";
@@ -42,12 +43,15 @@ export function createOpenAiRoutes(options: OpenAiRoutesOptions): Router {
   async function start(request: CompletionRequest): Promise<[LiveReply, ...LiveReply[]]> {
     const { prompt, maxTokens } = prompts.render(request.messages, request.maxTokens, request.maxTokensParam);
     const begun: LiveReply[] = [];
+    // One for all choices, so that they come from one adapter.
+    const conversationId = randomUUID();
     const begin = async (choice: number): Promise<LiveReply> => {
       const { seed } = request;
       const reply = await replies.start({
         prompt,
         owner: "api",
         source: "openai",
+        conversationId,
         modelName: request.model,
         sampling: { ...request.sampling, ...(seed === undefined ? {} : { seed: Math.abs(seed) + choice }) },
         maxTokens,
