@@ -22,10 +22,11 @@ const batch = job.rows.map((row) => ({
   promptTokens: row.slice(0, job.promptTokens),
   replyTokens: row.slice(job.promptTokens),
 }));
+const tokens = batch.reduce((sum, { replyTokens }) => sum + replyTokens.length, 0);
 let steps = 0;
 
 async function step(): Promise<number> {
-  const { loss, gradients } = await graph.run(adapter, batch);
+  const { loss, gradients } = await graph.run(adapter, batch, tokens);
   const { maxGradientNorm: maxNorm, ...adam } = job.optimizer;
   clippedAdamWStep(matrices, gradients, states, ++steps, { ...adam, maxNorm });
   return loss;
