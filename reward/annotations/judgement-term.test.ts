@@ -25,6 +25,17 @@ describe("the judgement term", () => {
     expect(termOf("e1", [sample("ann e1 toxic", { severity: 5 })])).toBe(-0.5);
   });
 
+  it("takes half of the most trusted annotator's word alone, too", () => {
+    const labels = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? "good" : "toxic"));
+    const shared = labels.flatMap((label, index) => [
+      sample(`ann s${index} ${label}`),
+      sample(`ben s${index} ${label}`),
+    ]);
+    // Full agreement on 40 shared exchanges: (40 * 1 + 10 * .5) / 50 = .9.
+    expect(contextOf(shared).weights.get("annotator:ann")).toBeCloseTo(0.9, 12);
+    expect(termOf("e1", [...shared, sample("ann e1 good")])).toBe(0.5);
+  });
+
   it("lets a thumb count less than an annotator's judgement", () => {
     expect(termOf("e1", [sample("dora e1 thumbs_down")])).toBeCloseTo(-0.15, 12);
     // .5 * 1 - .15 * 1, as the weights sum to less than 1.
@@ -74,11 +85,16 @@ const history = fc.uniqueArray(judgementOf, {
   maxLength: 40,
 });
 
+const anyWeights = fc
+  .array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 6, maxLength: 6 })
+  .map((weights) => new Map(weights.map((weight, judge) => [`annotator:j${judge}`, weight])));
+
 describe("for any judgements, weighed by any history,", () => {
   it("the term lies in -1..1 and no judge can move it by more than their cap", () => {
     fc.assert(
-      fc.property(history, fc.oneof(labels, thumbs), (all, other) => {
-        const context = contextOf(all);
+      fc.property(history, fc.oneof(labels, thumbs), anyWeights, (all, other, weights) => {
+        // Whatever trust people have earned, and with no bound over a run to help.
+        const context = { ...contextOf(all), weights, scales: new Map() };
         for (const group of byExchange(all).values()) {
           const term = judgementTerm(group, context);
           expect(Math.abs(term)).toBeLessThanOrEqual(1 + 1e-12);

@@ -43,6 +43,13 @@ async function rejoinderJson(...args: string[]) {
 }
 
 describe("the command line", () => {
+  it("does not start a worker without a queue to take jobs from, and says why without the password", async () => {
+    expect(await rejoinder("worker")).toMatchObject({ code: 1, errors: expect.stringMatching(/^REDIS_URL: expected/) });
+    const { code, output, errors } = await rejoinder("worker", "--redis-url", "redis://:secret@127.0.0.1:1");
+    expect({ code, output }).toEqual({ code: 1, output: "" });
+    expect(errors).toMatch(/^REDIS_URL: cannot use Redis at redis:\/\/127\.0\.0\.1:1: connect ECONNREFUSED.*\.\n$/);
+  });
+
   it("explains itself", async () => {
     const { code, output } = await rejoinder("--help");
     expect(code).toBe(0);
@@ -245,9 +252,7 @@ describe("data lineage, re-score and erase", () => {
     });
     expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/d1 +0\.250 +not recorded +yes/);
 
-    const scored = await rejoinderJson("data", "re-score", ...place);
-    expect(scored).toMatchObject({ state: "done", scored: 2, total: 2 });
-    expect(await rejoinderJson("data", "re-score", ...place)).toEqual(scored);
+    expect(await rejoinderJson("data", "re-score", ...place)).toMatchObject({ state: "done", scored: 2, total: 2 });
 
     expect(await rejoinder("data", "erase", "dora", ...place)).toMatchObject({
       code: 1,
@@ -263,7 +268,6 @@ describe("data lineage, re-score and erase", () => {
       code: 1,
       errors: "There is no exchange d1\n",
     });
-    expect((await rejoinder("data", "lineage", "a1", ...place)).output).toContain("No run has used it");
     expect((await rejoinder("adapter", "lineage", "1", ...place)).output).toMatch(/erased +1 exchanges/);
-  });
+  }, 120_000);
 });

@@ -286,7 +286,11 @@ it("cancels a run that is using the data and starts it again without", async () 
     await underWay(id);
     expect(filesWith(secret, runsFolder)).toEqual([join(id, "snapshot.jsonl")]);
 
-    const report = await service({ training }).erase("dora");
+    await logExchange(store, "z1", { accepted: { owner: "zed" } });
+    const erasure = service({ training });
+    // Two at once do not start the run twice.
+    const [report, other] = await Promise.all([erasure.erase("dora"), erasure.erase("zed")]);
+    expect(other).toMatchObject({ exchanges: 1, restarted: [] });
     expect(report).toMatchObject({ runs: [id], restarted: [{ cancelled: id, started: expect.any(String) }] });
     const started = report.restarted[0]?.started ?? "";
     expect(await training.get(id)).toMatchObject({ state: "cancelled" });

@@ -102,14 +102,22 @@ export function createErasureService(options: ErasureServiceOptions): ErasureSer
     return { adapters: adapters.map(identityOf), live: live !== undefined };
   }
 
+  async function erase(owner: string): Promise<ErasureReport> {
+    await options.forgetReplies?.(owner);
+    const known = await store.erasures.usesOf(await store.erasures.exchangeIdsOf(owner));
+    const probes = await probesAmong(store, artifacts, known);
+    const { task, ...counts } = await store.erasures.erase(owner, probes, now().toISOString());
+    const { marked, restarted, pending } = await tryToFinish(task);
+    return { ...counts, runs: Object.keys(task.uses), restarted, pending, ...(await report(marked)) };
+  }
+
+  let before: Promise<unknown> = Promise.resolve();
   return {
-    async erase(owner) {
-      await options.forgetReplies?.(owner);
-      const known = await store.erasures.usesOf(await store.erasures.exchangeIdsOf(owner));
-      const probes = await probesAmong(store, artifacts, known);
-      const { task, ...counts } = await store.erasures.erase(owner, probes, now().toISOString());
-      const { marked, restarted, pending } = await tryToFinish(task);
-      return { ...counts, runs: Object.keys(task.uses), restarted, pending, ...(await report(marked)) };
+    // One after the other: two that met at one run would each start it again.
+    erase(owner) {
+      const erased = before.then(() => erase(owner));
+      before = erased.catch(() => undefined);
+      return erased;
     },
 
     async resume() {

@@ -11,7 +11,7 @@ export interface QueueDriver {
   /** What another process would have, without the loop that keeps its locks. */
   openBackend(lockMs: number): Promise<QueueBackend>;
   /**
-   * A module that gives a queue over the same jobs as `queue`; for processes that are killed. Its locks hold 300 ms
+   * A module that gives a queue over the same jobs as `queue`; for processes that are killed. Its locks hold 1500 ms
    * where nothing tells that their process is gone.
    */
   module(): string;
@@ -20,7 +20,7 @@ export interface QueueDriver {
 }
 
 async function reached(queue: NamedJobQueue, id: string, state: JobStatus["state"]): Promise<JobStatus> {
-  await expect.poll(async () => (await queue.get(id))?.state, { timeout: 5000, interval: 10 }).toBe(state);
+  await expect.poll(async () => (await queue.get(id))?.state, { timeout: 20_000, interval: 10 }).toBe(state);
   const status = await queue.get(id);
   if (status === null) throw new Error(`Job ${id} is gone`);
   return status;
@@ -30,7 +30,7 @@ function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
-const until = { timeout: 8000, interval: 10 };
+const until = { timeout: 20_000, interval: 10 };
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A process that takes a job of the kind "training", says so, and never ends it. */
@@ -76,7 +76,7 @@ export function describeJobQueue(name: string, createDriver: () => Promise<Queue
       const other = new Promise<void>((resolve) => queue.process("two", async () => resolve()));
       await queue.add("two", null);
       await Promise.race([other, blocked]);
-      await expect.poll(() => log.length, { timeout: 5000 }).toBe(6);
+      await expect.poll(() => log.length, { timeout: 20_000 }).toBe(6);
       expect(log).toEqual(["start a", "end a", "start b", "end b", "start c", "end c"]);
     });
 
@@ -95,7 +95,7 @@ export function describeJobQueue(name: string, createDriver: () => Promise<Queue
       queue.process("shared", handler);
       second.process("shared", handler);
       for (let index = 0; index < 12; index++) await (index % 2 === 0 ? queue : second).add("shared", index);
-      await expect.poll(() => done, { timeout: 8000 }).toBe(12);
+      await expect.poll(() => done, { timeout: 20_000 }).toBe(12);
       expect(most).toBe(1);
     });
 
@@ -129,7 +129,7 @@ export function describeJobQueue(name: string, createDriver: () => Promise<Queue
       queue.process("later", async (job) => void started.push(job.payload));
       await queue.add("later", "delayed", { notBefore: new Date(Date.now() + 150) });
       await queue.add("later", "now");
-      await expect.poll(() => started.length, { timeout: 5000 }).toBe(2);
+      await expect.poll(() => started.length, { timeout: 20_000 }).toBe(2);
       expect(started).toEqual(["now", "delayed"]);
     });
 
@@ -327,7 +327,7 @@ export function describeJobQueue(name: string, createDriver: () => Promise<Queue
         const child = await startHangingWorker(driver.module());
         const attempts: number[] = [];
         queue.process("training", async (job) => void attempts.push(job.attempt));
-        await sleep(700);
+        await sleep(2000);
         expect(attempts).toEqual([]);
         child.kill("SIGKILL");
         await once(child, "exit");

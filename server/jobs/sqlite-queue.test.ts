@@ -9,7 +9,7 @@ import { createSqliteBackend } from "./sqlite-backend.ts";
 import { createSqliteJobQueue } from "./sqlite-queue.ts";
 
 // Other processes are started here, which takes its time on a busy machine.
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 const quick = { pollMs: 20, retryDelayMs: () => 10 };
 const fileOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -39,7 +39,7 @@ describeJobQueue("SQLite", async () => {
       const { openStore } = await import(${JSON.stringify(fileOf("../store/index.ts"))});
       const { createSqliteJobQueue } = await import(${JSON.stringify(fileOf("./sqlite-queue.ts"))});
       const { db } = await openStore(${JSON.stringify(file)});
-      const queue = createSqliteJobQueue({ db, lockMs: 300 });`,
+      const queue = createSqliteJobQueue({ db, lockMs: 1500 });`,
     async dispose() {
       for (const queue of opened) await queue.close();
       for (const store of stores) await store.close();

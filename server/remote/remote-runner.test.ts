@@ -195,7 +195,7 @@ describe.runIf(hasRedisServer())("a trainer program on another machine", () => {
       process.send("before");
       while (!existsSync(job.gate)) await new Promise((resolve) => setTimeout(resolve, 20));
       process.send("after");`);
-    // A name that toLocal leaves alone: the test's own door between the two processes.
+    // Below the model's folder, of which each side has its own.
     const gate = join(folder, "server", "model", "open");
     mkdirSync(dirname(gate), { recursive: true });
     mkdirSync(join(folder, "worker", "model"), { recursive: true });

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createEngine } from "../../engine/index.ts";
 import type { Engine } from "../../engine/types.ts";
+import { loadReward } from "../../reward/reward.ts";
 import { createAdapterRegistry } from "../adapters/registry.ts";
 import { writeSampleModel } from "../adapters/sample-model.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
@@ -62,7 +63,8 @@ async function logReply(id: string, adapter: { name: string; version: number; sh
   });
 }
 
-it("trains on what the engine sampled, and the engine then serves what was trained, twice in a row", async () => {
+/** What a server trains with, on this test's data folder; `reward` is a configuration file. */
+async function openTraining({ version, path }: { version: string; path?: string }) {
   const fanOut = { chat: () => undefined, ops: vi.fn() };
   const artifacts = createFolderArtifacts(join(folder, "artifacts"));
   const registry = await createAdapterRegistry({ store, engine, artifacts, fanOut });
@@ -77,11 +79,20 @@ it("trains on what the engine sampled, and the engine then serves what was train
     modelFolder: modelDir,
     trainerEntry,
     trainerThreads: 1,
-    rewardVersion: "reward-1",
-    rewardPath: undefined,
+    rewardVersion: version,
+    rewardPath: path,
     rejudge: (logged) => logged,
     gate: createSampleGate({ store, registry, artifacts, modelFolder: modelDir }),
   });
+  async function close() {
+    await queue.close();
+    await registry.settled();
+  }
+  return { fanOut, registry, training, close };
+}
+
+it("trains on what the engine sampled, and the engine then serves what was trained, twice in a row", async () => {
+  const { fanOut, registry, training, close } = await openTraining({ version: "reward-1" });
   try {
     for (const version of [1, 2]) {
       const { name, sha256, version: live } = registry.live();
@@ -99,7 +110,49 @@ it("trains on what the engine sampled, and the engine then serves what was train
     }
     expect(fanOut.ops.mock.calls.filter(([event]) => event === "alert")).toEqual([]);
   } finally {
-    await queue.close();
-    await registry.settled();
+    await close();
+  }
+});
+
+it("answers prompts that came with the request, scores the replies itself and needs no log for it", async () => {
+  const path = join(folder, "reward.json");
+  writeFileSync(path, JSON.stringify({ terms: { toxicity: { weight: 1, model: "embedded" }, empty: { weight: 5 } } }));
+  const reward = await loadReward(path);
+  await reward.dispose();
+  const { registry, training, close } = await openTraining({ version: reward.version, path });
+  try {
+    const prompts = ["They are all lazy.", "Send them away."].map((content) => {
+      return { messages: [{ role: "user" as const, content }] };
+    });
+    const settings = { batchSize: 4, epochs: 1, valueWarmupSteps: 5, rank: 2 };
+    const rollouts = { source: "fresh" as const, prompts, rounds: 2, promptsPerRound: 4, maxTokens: 6 };
+    const { id } = await training.start({ algorithm: "ppo", trigger: "api", settings, rollouts });
+    await expect.poll(async () => (await training.get(id))?.finishedAt, { timeout: 240_000 }).toBeTruthy();
+    const run = await training.get(id);
+    expect(run).toMatchObject({ state: "succeeded", error: null, exchanges: 2, steps: 2, result: { version: 1 } });
+    expect(registry.live().version).toBe(1);
+    const lines = (file: string) =>
+      readFileSync(join(folder, "runs", id, file), "utf8")
+        .trim()
+        .split("\n");
+    expect(lines("prompts.jsonl").map((line) => JSON.parse(line))).toEqual(prompts);
+    for (const line of lines("rollouts/round-2.jsonl")) {
+      expect(JSON.parse(line).reward).toMatchObject({
+        version: reward.version,
+        terms: { toxicity: expect.any(Number) },
+      });
+    }
+  } finally {
+    await close();
+  }
+});
+
+it("goes on from the version that is asked for, and from none that was never made", async () => {
+  const { training, close } = await openTraining({ version: "reward-1" });
+  try {
+    const refused = training.start({ algorithm: "ppo", trigger: "api", from: 7 });
+    await expect(refused).rejects.toMatchObject({ code: "unknown_adapter" });
+  } finally {
+    await close();
   }
 });

@@ -104,7 +104,8 @@ export function createRunHandler(options: RunHandlerOptions) {
       store,
       runId: run.id,
       file: files.snapshot,
-      limit: request.maxExchanges,
+      // Where a user's own prompts are answered, logged exchanges teach nothing and must not count as used.
+      limit: fewestExchangesOf(request) === 0 ? 0 : request.maxExchanges,
       rejudge,
       rewardVersion,
       usedBy,

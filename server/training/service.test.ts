@@ -199,6 +199,16 @@ describe("a training run", () => {
     expect(told.filter(({ event }) => event === "metric")).toHaveLength(2);
   });
 
+  it("takes no logged exchange where a user's own prompts are answered", async () => {
+    const server = await startServer(trainer("finish();"));
+    await logMany(server.store, 8);
+    const prompts = [{ messages: [{ role: "user" as const, content: "They are all lazy." }] }];
+    const { id } = await server.training.start({ ...ppo, rollouts: { source: "fresh", prompts } });
+    await ended(server, id);
+    expect(readFileSync(join(folder, "runs", id, "snapshot.jsonl"), "utf8")).toBe("");
+    expect(await server.store.lineage.exchangeIdsOf([id])).toEqual([]);
+  });
+
   it("does not serve an adapter in which nothing was learned", async () => {
     const server = await startServer(trainer("finish();"));
     await logMany(server.store, 8);

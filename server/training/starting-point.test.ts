@@ -27,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => store.close());
 
-const live = { name: "rejoinder", version: 3, sha256: "3" };
+const live = { name: "rejoinder", version: 3, sha256: "3".repeat(64) };
 const base = { name: "base", version: 0, sha256: "b" };
 
 it("goes on from the live adapter by default, and knows what its whole line has used", async () => {

@@ -6,7 +6,7 @@ import { createBullBackend } from "./bull-backend.ts";
 import { createBullJobQueue } from "./bull-queue.ts";
 import { connectRedis } from "./redis-connection.ts";
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const quick = { pollMs: 20, retryDelayMs: () => 10 };
 const fileOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -37,7 +37,7 @@ describe.runIf(hasRedisServer())("jobs on Redis", () => {
         const { connectRedis } = await import(${JSON.stringify(fileOf("./redis-connection.ts"))});
         const { createBullJobQueue } = await import(${JSON.stringify(fileOf("./bull-queue.ts"))});
         const redis = await connectRedis(${JSON.stringify(redis.url)}, console.error);
-        const queue = createBullJobQueue({ redis, lockMs: 300, onError: console.error });`,
+        const queue = createBullJobQueue({ redis, lockMs: 1500, onError: console.error });`,
       async dispose() {
         for (const queue of opened) await queue.close();
         const { client, close } = await connectRedis(redis.url, fail);

@@ -5,7 +5,7 @@ import type { NamedJobQueue } from "../named-queue.ts";
 import { createBullJobQueue } from "./bull-queue.ts";
 import { connectRedis, describeRedisUrl } from "./redis-connection.ts";
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const password = "p@ss word";
 const until = { timeout: 20_000, interval: 20 };
