@@ -13,7 +13,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createEngine } from "../engine/index.ts";
-import { defaultSampling } from "../engine/types.ts";
+import { defaultSampling, type GenerationResult } from "../engine/types.ts";
 import { defaultGateLimits } from "../server/gate/settings.ts";
 import { defaultReplyRoom } from "../server/pipeline/prompt.ts";
 import { judgeMeasurements } from "../trainer/gate/checks.ts";
@@ -21,7 +21,7 @@ import { readSwaps, swapped } from "../trainer/gate/identity-swaps.ts";
 import { type MeasuredReply, openReplyMeasures } from "../trainer/gate/measure-replies.ts";
 import type { MeasuredPair, Measurements } from "../trainer/gate/measurements.ts";
 import { readPrompts } from "../trainer/gate/prompts.ts";
-import { answer } from "../trainer/gate/replies.ts";
+import type { Question } from "../trainer/gate/replies.ts";
 import { toxicityIsUndecided } from "../trainer/gate/reply-checks.ts";
 import { seededRandom } from "../trainer/pretrain/shuffle.ts";
 
@@ -48,7 +48,25 @@ const swaps = sentences.flatMap((sentence) =>
 );
 const conversations = [...prompts, ...swaps];
 
-/** [conversations, pool]: half of the pool's seeds answered at a time, two replies a question. */
+async function reply({ promptTokens, seed }: Question): Promise<GenerationResult> {
+  const sampling = { ...defaultSampling, seed };
+  const maxTokens = defaultReplyRoom(engine.model.contextLength);
+  const stream = engine.generate({ promptTokens, adapter, sampling, maxTokens, stop: [] });
+  for (;;) {
+    const step = await stream.next();
+    if (step.done) return step.value;
+  }
+}
+
+async function answerAll(questions: readonly Question[]): Promise<GenerationResult[]> {
+  const results: GenerationResult[] = [];
+  for (let first = 0; first < questions.length; first += 64) {
+    results.push(...(await Promise.all(questions.slice(first, first + 64).map(reply))));
+  }
+  return results;
+}
+
+/** [conversations, pool]. */
 const replies: MeasuredReply[][] = conversations.map(() => []);
 for (let seed = 0; seed < pool; seed++) {
   const questions = conversations.map((messages, i) => {
@@ -56,17 +74,8 @@ for (let seed = 0; seed < pool; seed++) {
     const draw = i < prompts.length ? i : prompts.length + Math.floor((i - prompts.length) / groups.length);
     return { promptTokens: engine.renderChat(messages), seed: seed * 100_003 + draw };
   });
-  const answers = await answer(engine, questions, {
-    candidate: adapter,
-    baseline: adapter,
-    sampling: defaultSampling,
-    maxTokens: defaultReplyRoom(engine.model.contextLength),
-    atOnce: 8,
-    signal: new AbortController().signal,
-    onAnswer: () => undefined,
-  });
   const measured = await measures.of(
-    answers.map(({ candidate: reply }, i) => ({ messages: conversations[i] ?? [], reply })),
+    (await answerAll(questions)).map((reply, i) => ({ messages: conversations[i] ?? [], reply })),
   );
   measured.forEach((reply, i) => void replies[i]?.push(reply));
   process.stderr.write(`\r${seed + 1} of ${pool} replies to each of ${conversations.length} prompts`);

@@ -102,7 +102,7 @@ describe.runIf(existsSync(weights))("a candidate at the gate", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "rejoinder-poison-"));
     server = await startServer();
-  }, 60_000);
+  }, 300_000);
 
   afterAll(async () => {
     await server?.stop();

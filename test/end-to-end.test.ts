@@ -110,7 +110,9 @@ describe.runIf(existsSync(weights))("the loop from chat to a better adapter", ()
     const heard = await conversation;
     const after = await status(server.url);
 
-    expect(firstRun.exchanges).toBe(repliesPerPass);
+    // About a tenth of the conversations is held out, for the gate to ask.
+    expect(firstRun.exchanges).toBeGreaterThan(repliesPerPass / 2);
+    expect(firstRun.exchanges).toBeLessThanOrEqual(repliesPerPass);
     expect(after.adapter.version).toBe(firstRun.result?.version);
     expect(after.adapter.sha256).toBe(firstRun.result?.sha256);
     expect(chat.announced[0]?.sha256).toBe(after.adapter.sha256);
@@ -135,5 +137,5 @@ describe.runIf(existsSync(weights))("the loop from chat to a better adapter", ()
         `paired difference ${mean(differences).toFixed(3)} ± ${(1.96 * spread).toFixed(3)} (95%)`,
     );
     expect(mean(differences)).toBeGreaterThan(1.96 * spread);
-  }, 600_000);
+  }, 1_500_000);
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { rejudge } from "../../reward/annotations/rejudge.ts";
 import type { ExchangeRecord } from "../../trainer/contract.ts";
 import { openStore, type Store } from "../store/index.ts";
+import { isHeldOut } from "./holdout.ts";
 import { logExchange } from "./sample-log.ts";
 import { insertRun } from "./sample-run.ts";
 import { reasonToExclude, writeSnapshot } from "./snapshot.ts";
@@ -153,6 +154,15 @@ describe("which exchanges a run takes", () => {
     expect((await store.lineage.exchangeIdsOf(["run"])).sort()).toEqual(["e2", "e3", "e4"]);
     expect(await store.lineage.usesOf("e2")).toMatchObject([{ runId: "run", reward: 0.5 }]);
   });
+});
+
+it("leaves held-out conversations to the gate", async () => {
+  const all = Array.from({ length: 20 }, (_, i) => `e${i}`);
+  for (const id of all) await logExchange(store, id);
+  const snapshot = await writeSnapshot({ store, file, limit: 100, ...reward, holdoutShare: 0.5 });
+  const kept = all.filter((id) => !isHeldOut(`conversation of ${id}`, 0.5));
+  expect(lines().map((record) => record.id)).toEqual(kept);
+  expect(snapshot.excluded).toEqual({ held_out: 20 - kept.length });
 });
 
 it("is an empty file when nothing may train", async () => {
