@@ -7,6 +7,7 @@ import { measureCurves } from "./curves.ts";
 import { measureLargeModels } from "./large-models.ts";
 import { measureLoraTraining } from "./lora-training/main.ts";
 import { describeMachine } from "./machine.ts";
+import { measurePpoPass } from "./ppo-pass.ts";
 import { type Figure, formatFigure, meets } from "./report.ts";
 import { measureTrainingAndSwap } from "./training-and-swap.ts";
 
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
   curves: measureCurves,
   large: measureLargeModels,
   lora: measureLoraTraining,
+  ppo: measurePpoPass,
 };
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false }, only: { type: "string" } } });

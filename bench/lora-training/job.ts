@@ -17,6 +17,8 @@ export interface LoraTrainingJob {
   promptTokens: number;
   /** [batch, prompt + reply] token ids. */
   rows: number[][];
+  /** Ours only: a batch with more tokens is accumulated in passes. */
+  maxTokensPerPass: number;
   optimizer: {
     learningRate: number;
     beta1: number;
@@ -36,7 +38,12 @@ export interface BatchSize {
 const rank = 16;
 
 /** Writes `adapter/` and `job.json` into `folder`. @returns the path of the job */
-export function writeJob(folder: string, model: string, size: BatchSize, threads: number): string {
+export function writeJob(
+  folder: string,
+  model: string,
+  size: BatchSize,
+  { threads, maxTokensPerPass = Number.MAX_SAFE_INTEGER }: { threads: number; maxTokensPerPass?: number },
+): string {
   const architecture = readArchitecture(model);
   const random = randomStream(rank);
   const shape = { rank, alpha: 2 * rank, targetModules: everyTarget(architecture), rankStabilized: false };
@@ -49,6 +56,7 @@ export function writeJob(folder: string, model: string, size: BatchSize, threads
     threads,
     promptTokens: size.promptTokens,
     rows: Array.from({ length: size.rows }, (_, row) => promptOf(size.promptTokens + size.replyTokens, row)),
+    maxTokensPerPass,
     optimizer: {
       learningRate: 1e-4,
       beta1: 0.9,

@@ -24,7 +24,7 @@ interface Sizes extends BatchSize {
 
 async function measureModel(folder: string, model: string, python: string | null, sizes: Sizes): Promise<Figure[]> {
   mkdirSync(folder, { recursive: true });
-  const job = writeJob(folder, model, sizes, threads);
+  const job = writeJob(folder, model, sizes, { threads });
   const ours = ourProgram(job, "fp32");
   const rounded = ourProgram(job, "int8");
   if (python === null) return [...(await measureAlone(ours, sizes)), ...(await measureAlone(rounded, sizes))];

@@ -8,7 +8,7 @@ import { readPeftAdapter } from "../../engine/lora/peft.ts";
 import { openBaseModel } from "../../engine/open-base-model.ts";
 import { matricesOf } from "../../trainer/lora-graph.ts";
 import { clippedAdamWStep, createAdamStates } from "../../trainer/optimizer/lora-optimizer.ts";
-import { createSftGraph } from "../../trainer/sft/sft-graph.ts";
+import { createSftGraph, differentiateSft } from "../../trainer/sft/sft-graph.ts";
 import type { LoraTrainingJob } from "./job.ts";
 
 const [path = "", precision = "fp32"] = process.argv.slice(2);
@@ -22,11 +22,10 @@ const batch = job.rows.map((row) => ({
   promptTokens: row.slice(0, job.promptTokens),
   replyTokens: row.slice(job.promptTokens),
 }));
-const tokens = batch.reduce((sum, { replyTokens }) => sum + replyTokens.length, 0);
 let steps = 0;
 
 async function step(): Promise<number> {
-  const { loss, gradients } = await graph.run(adapter, batch, tokens);
+  const { loss, gradients } = await differentiateSft(graph, adapter, batch, job.maxTokensPerPass);
   const { maxGradientNorm: maxNorm, ...adam } = job.optimizer;
   clippedAdamWStep(matrices, gradients, states, ++steps, { ...adam, maxNorm });
   return loss;

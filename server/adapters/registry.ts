@@ -109,12 +109,15 @@ export interface AdapterRegistry extends AdapterSource {
 }
 
 /** Why an adapter may not go live without being forced; null when it may. One that has served before has been through. */
-function ungatedReason({ version, state, verdict }: StoredAdapter): DeploymentRefusedError | null {
+function ungatedReason(
+  { version, state, verdict }: StoredAdapter,
+  hasBeenLive: boolean,
+): DeploymentRefusedError | null {
   if (state === "rejected") {
     const why = verdict === null || verdict.passed ? "" : `: ${verdict.summary}`;
     return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected${why}`);
   }
-  if (state !== "candidate" || verdict?.passed === true) return null;
+  if (verdict?.passed === true || (verdict === null && hasBeenLive)) return null;
   if (verdict === null) {
     return new DeploymentRefusedError("not_gated", `Adapter version ${version} has not been through the gate`);
   }
@@ -267,7 +270,8 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
         const adapter = version === 0 ? null : await catalog.find(version);
         // What is live already is told so first.
         const isNew = adapter !== null && version !== serving.live.identity.version;
-        const refusal = isNew ? ungatedReason(adapter) : null;
+        const hasBeenLive = (await log()).some(({ action, to }) => action === "promote" && to.version === version);
+        const refusal = isNew ? ungatedReason(adapter, hasBeenLive) : null;
         if (refusal !== null && !force) throw refusal;
         return put(version, { ...live, ...to }, actor, refusal === null ? reason : `forced: ${reason}`);
       }),
