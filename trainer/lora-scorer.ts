@@ -37,7 +37,10 @@ export async function createLoraScorer(
   const { logits, hidden } = scoringExpressions(architecture, context);
   const scaled = ops.mul(logits, ops.input("inverseTemperatures", ["targets", 1]));
   const logProbs = ops.tokenLogProbs(scaled, ops.input("targets", ["targets"], "int64"));
-  const session = await createSession({ logProbs, hidden }, { threads: options.threads, ...base.source });
+  const session = await createSession(
+    { logProbs, hidden },
+    { threads: options.threads, planMemory: false, ...base.source },
+  );
   return {
     async score(adapter, sequences) {
       const { feeds, targets, spans } = packSequences(sequences);

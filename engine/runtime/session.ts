@@ -27,6 +27,11 @@ export interface SessionOptions extends Partial<WeightSource> {
   threads?: number;
   /** Waiting threads spin for work: faster alone, harmful to neighbours. Default false. */
   spin?: boolean;
+  /**
+   * From the second run of the same shapes on, memory is taken in one block as the first run showed it; what that run
+   * took stays held beside the block. For large runs, false: memory is then what one run needs. Default true.
+   */
+  planMemory?: boolean;
 }
 
 export interface GraphSession<Output extends string> {
@@ -66,6 +71,7 @@ export async function createSession<Output extends string>(
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [options.device ?? "cpu"],
     graphOptimizationLevel: "all",
+    enableMemPattern: options.planMemory ?? true,
     logSeverityLevel: 3,
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     externalData: Object.entries(options.buffers ?? {}).map(([path, data]) => ({ path, data })),

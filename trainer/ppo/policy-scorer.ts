@@ -52,7 +52,7 @@ export async function createPolicyScorer(
     referenceKl: ops.reduceSum(ops.mul(ops.exp(logDistribution), difference), [-1]),
   };
   const source = withTensors(base.source, frozen.tensors);
-  const session = await createSession(outputs, { threads: options.threads, ...source });
+  const session = await createSession(outputs, { threads: options.threads, planMemory: false, ...source });
   return {
     async score(adapter, sequences) {
       const packed = packSequences(sequences);

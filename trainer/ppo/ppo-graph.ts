@@ -69,7 +69,7 @@ export async function createPpoGraph(base: BaseModel, shape: LoraShape, options:
     valueBiasGradient: biasGradient,
     ...loraGradients(actor, lora),
   };
-  const session = await createSession(outputs, { threads: options.threads, ...base.source });
+  const session = await createSession(outputs, { threads: options.threads, planMemory: false, ...base.source });
 
   return {
     async run(adapter, head, experiences, tokens) {

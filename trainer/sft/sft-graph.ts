@@ -33,7 +33,7 @@ export async function createSftGraph(
   const { logProbs } = scoringExpressions(base.architecture, context);
   const loss = ops.neg(ops.sumAll(ops.mul(logProbs, ops.input("targetWeights", ["targets"]))));
   const outputs: Record<string, Tensor> = { loss, ...loraGradients(loss, lora) };
-  const session = await createSession(outputs, { threads: options.threads, ...base.source });
+  const session = await createSession(outputs, { threads: options.threads, planMemory: false, ...base.source });
   return {
     async run(adapter, sequences, tokens) {
       const { feeds, targets } = packSequences(sequences);
