@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, Page as Tab } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ExchangeSummary, Page, ServerStatus } from "../server/protocol/index.ts";
-import { hearComplaints, launchBrowser, missingForPages, sayOnPage } from "../test/support/browser.ts";
+import { hearComplaints, launchBrowser, missingForPages, sayOnPage } from "./support/browser.ts";
 
 const project = join(import.meta.dirname, "..");
 const missing = missingForPages(
