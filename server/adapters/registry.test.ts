@@ -135,9 +135,13 @@ describe("promotion", () => {
     expect(registry.live().version).toBe(0);
 
     expect(await registry.promote(3, "ann", "a drill", { force: true })).toMatchObject({ reason: "forced: a drill" });
-    // Force where none is needed is no news, and what has served may serve again.
+    expect(await registry.promote(2, "ann", "a mistake", { force: true })).toMatchObject({
+      reason: "forced: a mistake",
+    });
+    // Force where none is needed is no news; having been forced once is no pass.
     expect(await registry.promote(1, "ann", "back", { force: true })).toMatchObject({ reason: "back" });
-    await registry.promote(3, "ann", "again");
+    await expect(registry.promote(3, "ann", "again")).rejects.toMatchObject(failed);
+    await registry.promote(3, "ann", "again", { force: true });
     expect((await openRegistry()).live().version).toBe(3);
     expect(await registry.list()).toMatchObject([
       { version: 3, verdict: { passed: false } },

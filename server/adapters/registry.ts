@@ -108,16 +108,19 @@ export interface AdapterRegistry extends AdapterSource {
   settled(): Promise<void>;
 }
 
-/** Why an adapter may not go live without being forced; null when it may. One that has served before has been through. */
-function ungatedReason(
+/**
+ * Why an adapter may not go live without being forced; null when it may. One without a verdict may that was live before,
+ * as the one that the server began with.
+ */
+async function ungatedReason(
   { version, state, verdict }: StoredAdapter,
-  hasBeenLive: boolean,
-): DeploymentRefusedError | null {
+  hasBeenLive: (version: number) => Promise<boolean>,
+): Promise<DeploymentRefusedError | null> {
   if (state === "rejected") {
     const why = verdict === null || verdict.passed ? "" : `: ${verdict.summary}`;
     return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected${why}`);
   }
-  if (verdict?.passed === true || (verdict === null && hasBeenLive)) return null;
+  if (verdict?.passed === true || (verdict === null && (await hasBeenLive(version)))) return null;
   if (verdict === null) {
     return new DeploymentRefusedError("not_gated", `Adapter version ${version} has not been through the gate`);
   }
@@ -157,6 +160,8 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
 
   /** Oldest first. */
   const log = async () => (await store.adapters.deployments()).reverse();
+  const hasBeenLive = async (version: number) =>
+    (await log()).some(({ action, to }) => action === "promote" && to.version === version);
   const mayServe = ({ version }: AdapterIdentity) => version === 0 || catalog.known(version).state !== "rejected";
   const find = async (version: number) => (version === 0 ? base : identityOf(await catalog.find(version)));
 
@@ -270,8 +275,7 @@ export async function createAdapterRegistry(options: AdapterRegistryOptions): Pr
         const adapter = version === 0 ? null : await catalog.find(version);
         // What is live already is told so first.
         const isNew = adapter !== null && version !== serving.live.identity.version;
-        const hasBeenLive = (await log()).some(({ action, to }) => action === "promote" && to.version === version);
-        const refusal = isNew ? ungatedReason(adapter, hasBeenLive) : null;
+        const refusal = isNew ? await ungatedReason(adapter, hasBeenLive) : null;
         if (refusal !== null && !force) throw refusal;
         return put(version, { ...live, ...to }, actor, refusal === null ? reason : `forced: ${reason}`);
       }),

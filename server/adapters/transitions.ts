@@ -61,12 +61,9 @@ export function createTransitions(options: TransitionsOptions) {
     return deployment;
   }
 
-  async function assertServable({ version }: AdapterIdentity): Promise<void> {
+  function assertNotLive({ version }: AdapterIdentity): void {
     if (version === serving.live.identity.version) {
       throw new DeploymentRefusedError("already_live", `Adapter version ${version} is live already`);
-    }
-    if (version !== 0 && (await catalog.find(version)).state === "rejected") {
-      throw new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected`);
     }
   }
 
@@ -80,7 +77,7 @@ export function createTransitions(options: TransitionsOptions) {
     /** @param bar whether what was live is rejected, so that nothing goes back to it */
     async goLive(action: "promote" | "rollback", target: AdapterIdentity, motive: Motive, bar = false) {
       const from = serving.live.identity;
-      await assertServable(target);
+      assertNotLive(target);
       const staged = await acquire(target);
       const entries: Entry[] = [{ action, from, to: staged.identity }];
       const states: AdapterStateChange[] = [];
@@ -109,7 +106,7 @@ export function createTransitions(options: TransitionsOptions) {
       if (version === 0) {
         throw new DeploymentRefusedError("base_is_no_candidate", "The base model cannot be on trial, only live");
       }
-      await assertServable(target);
+      assertNotLive(target);
       if (trial !== null && trial.version !== version) {
         throw new DeploymentRefusedError(
           "trial_under_way",

@@ -104,7 +104,11 @@ async function call<Body>(path: string, body?: unknown, headers: Record<string, 
 }
 
 const promote = (version: number, body: object = {}) =>
-  call<Deployment>(`/api/adapters/${version}/promote`, { reason: "by test", force: true, ...body }, { "x-operator": "ann" });
+  call<Deployment>(
+    `/api/adapters/${version}/promote`,
+    { reason: "by test", force: true, ...body },
+    { "x-operator": "ann" },
+  );
 const status = () => call<ServerStatus>("/api/status");
 const log = async () =>
   (await call<Page<Deployment>>("/api/deployments")).items.map(
@@ -160,7 +164,7 @@ describe("the watcher", () => {
       /^the share of toxic replies is 1\.00 over 20 replies, at least 0\.\d\d beyond doubt/,
     );
     await expect.poll(() => server.logged.join("")).toMatch(/watch_rolled_back/);
-    expect(await promote(2)).toMatchObject({ error: { code: "adapter_rejected" } });
+    expect(await promote(2, { force: false })).toMatchObject({ error: { code: "adapter_rejected" } });
     await chatUntil(async () => false, 40);
     expect((await status()).adapter.version).toBe(1);
     expect(await (await fetch(`${server.url}/metrics`)).text()).toContain(
