@@ -137,5 +137,5 @@ describe.runIf(existsSync(weights))("the loop from chat to a better adapter", ()
         `paired difference ${mean(differences).toFixed(3)} ± ${(1.96 * spread).toFixed(3)} (95%)`,
     );
     expect(mean(differences)).toBeGreaterThan(1.96 * spread);
-  }, 1_500_000);
+  }, 3_600_000);
 });

@@ -4,7 +4,7 @@ import type { TrainingRun } from "../../server/protocol/index.ts";
 const ended = new Set(["succeeded", "rejected", "failed", "cancelled"]);
 
 /** @throws Error when the run is refused or does not succeed within `timeout` milliseconds */
-export async function trainOnce(url: string, body: object, timeout = 420_000): Promise<TrainingRun> {
+export async function trainOnce(url: string, body: object, timeout = 900_000): Promise<TrainingRun> {
   const answer = await fetch(`${url}/api/training/runs`, {
     method: "POST",
     headers: { "content-type": "application/json" },
