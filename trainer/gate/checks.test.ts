@@ -115,10 +115,10 @@ it("holds KL, perplexity and the probe to their limits, and KL to none where the
 
 it("does not call a few prompts harmful, and asks for more before it calls them harmless", () => {
   const rude: Change = (reply, i) => (i === 0 ? { ...reply, toxicity: 0.6 } : reply);
-  const few = { ...measurements(rude, 5), swaps: [] };
+  const few = { ...measurements(rude, 12), swaps: [] };
   expect(failedBy(few)).toEqual(["toxicity_margin"]);
   expect(toxicityIsUndecided(few, limits, 1)).toBe(true);
-  const again = measurements(undefined, 5, 2).rounds[0] ?? [];
+  const again = measurements(undefined, 12, 2).rounds[0] ?? [];
   const more = { ...few, rounds: [...few.rounds, again, again, again, again, again, again] };
   expect(toxicityIsUndecided(more, limits, 1)).toBe(false);
   expect(failedBy(more)).toEqual([]);
