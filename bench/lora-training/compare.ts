@@ -5,6 +5,7 @@ import { startTraining, type TrainingContender, type TrainingProgram, type Train
 import type { BatchSize } from "./job.ts";
 
 export interface TrainingSizes extends BatchSize {
+  /** What the figures are called after. */
   model: string;
   rounds: number;
   stepsARound: number;
