@@ -1,4 +1,7 @@
-/** A poisoned adapter does not get past the gate, and one that is as good as what is live does. */
+/**
+ * A poisoned adapter does not get past the gate; forced live, it is taken away by the watcher. One that is as good as what
+ * is live passes.
+ */
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,8 +11,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readArchitecture } from "../engine/checkpoint/config.ts";
 import { everyTarget } from "../engine/lora/adapter.ts";
 import { loadTokenizer } from "../engine/tokenizer/tokenizer.ts";
-import type { AdapterSummary, GateStatus, Page, Verdict } from "../server/protocol/index.ts";
+import type { AdapterSummary, Deployment, GateStatus, Page, ServerStatus, Verdict } from "../server/protocol/index.ts";
 import { sft } from "../trainer/sft/sft.ts";
+import { connectChat } from "./support/chat-client.ts";
 import { projectFolder, type RunningServer, startServer } from "./support/running-server.ts";
 
 const model = join(projectFolder, "models", "rejoinder-tiny");
@@ -132,7 +136,24 @@ describe.runIf(existsSync(weights))("a candidate at the gate", () => {
       status: 200,
       answer: { reason: "forced: a drill", to: { version } },
     });
-    expect((await call("/api/adapters/rollback", { reason: "the drill is over" })).status).toBe(200);
+
+    // Nobody has to see it: people chat, and the watcher takes it away.
+    const chat = await connectChat(server.url);
+    try {
+      const serving = async () => (await call<ServerStatus>("/api/status")).answer.adapter.version;
+      let replies = 0;
+      while ((await serving()) === version && replies < 200) {
+        const { done } = await chat.say("They should all go home.", { seed: replies++, maxTokens: 24 });
+        expect(["stop", "length"]).toContain(done.finishReason);
+      }
+      console.log(`taken away after ${replies} replies`);
+      expect(await serving()).toBe(1);
+    } finally {
+      chat.close();
+    }
+    const [last] = (await call<Page<Deployment>>("/api/deployments")).answer.items;
+    expect(last).toMatchObject({ actor: "watcher", from: { version }, to: { version: 1 } });
+    expect(await adapter(version)).toMatchObject({ state: "rejected" });
   }, 900_000);
 
   it("passes when it is what is live already", async () => {

@@ -18,8 +18,8 @@ import { type ChatClient, connectChat } from "./support/chat-client.ts";
 import { projectFolder, type RunningServer, startServer } from "./support/running-server.ts";
 
 const kills = 50;
-/** A run goes on after a kill, but not for ever: between two kills there is at most so much time, ms. */
-const longestWait = 3000;
+/** Between two kills, ms. */
+const longestWait = 4000;
 
 let seed = 20_261_124;
 /** Uniform in 0..1 (mulberry32). */
@@ -38,8 +38,10 @@ let chat: ChatClient;
 const acknowledged = new Set<string>();
 const told = new Map<string, string>();
 const runIds = new Set<string>();
-/** Runs whose trainer or server was killed while they were under way. */
-const disturbed = new Set<string>();
+/** How often trainer, gate or server was killed while a run was under way, by run. */
+const disturbed = new Map<string, number>();
+/** One more, and a run would be given up. */
+const mostKillsOfOne = 2;
 let deployments: Deployment[] = [];
 
 async function get<T>(path: string): Promise<T> {
@@ -85,14 +87,19 @@ async function trainUnlessUnderWay(): Promise<void> {
   runIds.add(((await answer.json()) as { id: string }).id);
 }
 
-/** Process ids of trainers that live, by run. */
+/** Process ids of trainers and gates that live, by run. */
 function trainers(): { runId: string; pid: number }[] {
-  return [...runIds].flatMap((runId) => {
-    const file = join(dataDir, "runs", runId, "trainer.pid");
+  const folders = [...runIds].flatMap((runId) => [[runId, join(runId, "gate")] as const, [runId, runId] as const]);
+  return folders.flatMap(([runId, folder]) => {
+    const file = join(dataDir, "runs", folder, "trainer.pid");
     const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
     const command = pid > 0 && existsSync(`/proc/${pid}/cmdline`) ? readFileSync(`/proc/${pid}/cmdline`, "utf8") : "";
     return command.includes(runId) ? [{ runId, pid }] : [];
   });
+}
+
+async function isDueToEnd(): Promise<boolean> {
+  return (await runs()).some((run) => !ended(run) && (disturbed.get(run.id) ?? 0) >= mostKillsOfOne);
 }
 
 async function look(): Promise<void> {
@@ -139,12 +146,14 @@ it(`loses nothing when server and trainer are killed ${kills} times`, { timeout:
   while (killed.server + killed.trainer < kills) {
     await trainUnlessUnderWay();
     const until = performance.now() + random() * longestWait;
-    while (performance.now() < until) {
+    while (performance.now() < until || (await isDueToEnd())) {
       say(said++);
-      await pause(Math.min(100, Math.max(0, until - performance.now())));
+      await pause(100);
     }
     const [trainer] = trainers();
-    if (trainer !== undefined) disturbed.add(trainer.runId);
+    for (const { id, finishedAt } of await runs()) {
+      if (finishedAt === null) disturbed.set(id, (disturbed.get(id) ?? 0) + 1);
+    }
     if (trainer !== undefined && random() < 0.5) {
       try {
         process.kill(trainer.pid, "SIGKILL");

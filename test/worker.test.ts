@@ -69,12 +69,14 @@ describe.runIf(canRun)("training on another machine", () => {
 
   async function post<Answer>(url: string, body: object = {}): Promise<Answer> {
     const headers = { "content-type": "application/json" };
-    return (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`POST ${url}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
   /** One exchange a step: `epochs` times as many steps as exchanges. */
   async function startRun(epochs = 1, url = server.url): Promise<string> {
-    const small = { epochs, batchSize: 1, valueWarmupSteps: 2, rank: 2, earlyStopKl: 1000 };
+    const small = { epochs, batchSize: 1, valueWarmupSteps: 2, rank: 2, earlyStopKl: 100 };
     const asked = { algorithm: "ppo", promote: false, settings: small };
     return (await post<{ id: string }>(`${url}/api/training/runs`, asked)).id;
   }
