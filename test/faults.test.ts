@@ -127,7 +127,8 @@ async function look(): Promise<void> {
 }
 
 beforeAll(async () => {
-  writeSampleModel(join(folder, "model"));
+  // Short replies, so that a run and its gate can come through between kills.
+  writeSampleModel(join(folder, "model"), 1, 96);
   await start();
 }, 60_000);
 
@@ -148,7 +149,7 @@ it(`loses nothing when server and trainer are killed ${kills} times`, { timeout:
     const until = performance.now() + random() * longestWait;
     while (performance.now() < until || (await isDueToEnd())) {
       say(said++);
-      await pause(100);
+      await pause(200);
     }
     const [trainer] = trainers();
     for (const { id, finishedAt } of await runs()) {

@@ -30,7 +30,7 @@ describe.runIf(canRun)("training on another machine", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "rejoinder-remote-"));
-    writeSampleModel(join(folder, "model"));
+    writeSampleModel(join(folder, "model"), 1, 96);
     writeSampleModel(join(folder, "other-model"), 2);
     redis = await startRedis();
     settings = { MODEL: join(folder, "model"), REDIS_URL: redis.url, THREADS: "1", ...lock };

@@ -23,8 +23,12 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/** Writes a checkpoint folder: two small layers under the embedded model's tokenizer. */
-export function writeSampleModel(folder: string, seed = 1): void {
+/**
+ * Writes a checkpoint folder: two small layers under the embedded model's tokenizer.
+ *
+ * @param contextLength a short one makes for short replies, and so for a gate of seconds
+ */
+export function writeSampleModel(folder: string, seed = 1, contextLength = 512): void {
   mkdirSync(folder, { recursive: true });
   const embedded = JSON.parse(readFileSync(join(embeddedModel, "config.json"), "utf8"));
   const small = {
@@ -34,6 +38,7 @@ export function writeSampleModel(folder: string, seed = 1): void {
     num_hidden_layers: 2,
     num_attention_heads: 2,
     num_key_value_heads: 1,
+    max_position_embeddings: contextLength,
   };
   writeFileSync(join(folder, "config.json"), JSON.stringify({ ...embedded, ...small }));
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
