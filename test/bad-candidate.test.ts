@@ -151,8 +151,11 @@ describe.runIf(existsSync(weights))("a candidate at the gate", () => {
     } finally {
       chat.close();
     }
-    const [last] = (await call<Page<Deployment>>("/api/deployments")).answer.items;
-    expect(last).toMatchObject({ actor: "watcher", from: { version }, to: { version: 1 } });
+    const { items } = (await call<Page<Deployment>>("/api/deployments")).answer;
+    expect(items.slice(0, 2)).toMatchObject([
+      { action: "reject", actor: "watcher", to: { version } },
+      { action: "rollback", actor: "watcher", from: { version }, to: { version: 1 } },
+    ]);
     expect(await adapter(version)).toMatchObject({ state: "rejected" });
   }, 900_000);
 
