@@ -17,7 +17,7 @@ import type { TrainingJob } from "../trainer/contract.ts";
 import { type ChatClient, connectChat } from "./support/chat-client.ts";
 import { projectFolder, type RunningServer, startServer } from "./support/running-server.ts";
 
-const kills = 50;
+const kills = Number(process.env.FAULT_KILLS ?? 50);
 /** Between two kills, ms. */
 const longestWait = 4000;
 
