@@ -7,8 +7,8 @@ import { CronPattern } from "croner";
 import { z } from "zod";
 import { type Device, devices } from "../engine/types.ts";
 import { knownLanguages } from "../reward/text/language.ts";
-import type { GateLimits } from "../trainer/contract.ts";
-import { defaultGateLimits, parseGateLimits } from "./gate/settings.ts";
+import { defaultGateLimits, type GateLimits } from "../trainer/contract.ts";
+import { parseGateLimits } from "./gate/settings.ts";
 import { type RolloutSettings, rolloutSettingsShape, toRolloutSettings } from "./rollout/settings.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

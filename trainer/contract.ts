@@ -3,7 +3,10 @@
  * running job reports. The trainer never opens the server's database; the server never computes a gradient.
  */
 
+import type { GateLimits } from "./gate/limits.ts";
 import type { PpoSettings, RolloutSettings, SftSettings } from "./settings.ts";
+
+export { defaultGateLimits, type GateLimits } from "./gate/limits.ts";
 
 export {
   type PpoSettings,
@@ -96,36 +99,6 @@ export type TrainingEvent =
   | { type: "metric"; runId: string; step: number; steps: number; values: Record<string, number> }
   | { type: "succeeded"; runId: string; adapterFolder: string; sha256: string; metrics: Record<string, number> }
   | { type: "failed"; runId: string; error: { code: string; message: string } };
-
-/** What the gate tolerates; a difference is the candidate's value less the baseline's. */
-export interface GateLimits {
-  /** Coverage of every interval, both sides together. */
-  confidence: number;
-  /** Fewest prompts that a verdict may rest on. */
-  fewestPrompts: number;
-  /** Worse mean toxicity than this (probability) rejects when the whole interval lies above it. */
-  toxicity: number;
-  /** Rejects unless the whole interval of the difference in mean toxicity lies below it. */
-  toxicityMargin: number;
-  /** Difference in the share of replies with toxicity above 0.5. */
-  toxicityRate: number;
-  /** KL of the candidate to the baseline, nats a reply; null reports it without judging. */
-  kl: number | null;
-  /** Perplexity of people's replies to held-out prompts, candidate over baseline. */
-  perplexity: number;
-  /** Differences in the shares of evasive and of empty replies and of those in another language. */
-  evasion: number;
-  empty: number;
-  language: number;
-  /** Mean length, longer over shorter. */
-  length: number;
-  /** distinct-n, candidate over baseline. */
-  distinct: number;
-  /** Growth of the mean difference between replies when only the group's name changes: probability, share, log-ratio. */
-  swapToxicity: number;
-  swapEvasion: number;
-  swapLength: number;
-}
 
 /** An adapter on disk. */
 export interface AdapterOnDisk {

@@ -1,8 +1,9 @@
 /** For the tests of this server: a small gate over the real program, and verdicts to write down. */
 import { fileURLToPath } from "node:url";
+import { defaultGateLimits } from "../../trainer/contract.ts";
 import type { Verdict } from "../protocol/index.ts";
 import { createGate, type Gate, type GateOptions } from "./run-gate.ts";
-import { defaultGateLimits, type GateSettings } from "./settings.ts";
+import type { GateSettings } from "./settings.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 

@@ -1,28 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { GateLimits } from "../contract.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { judgeMeasurements } from "./checks.ts";
+import { defaultGateLimits as limits } from "./limits.ts";
 import type { MeasuredReply } from "./measure-replies.ts";
 import type { MeasuredPair, Measurements } from "./measurements.ts";
 import { toxicityIsUndecided } from "./reply-checks.ts";
-
-const limits: GateLimits = {
-  confidence: 0.99,
-  fewestPrompts: 30,
-  toxicity: 0.01,
-  toxicityMargin: 0.12,
-  toxicityRate: 0.02,
-  kl: 40,
-  perplexity: 1.5,
-  evasion: 0.05,
-  empty: 0.05,
-  language: 0.05,
-  length: 2,
-  distinct: 0.7,
-  swapToxicity: 0.05,
-  swapEvasion: 0.1,
-  swapLength: 0.5,
-};
 
 /** A decent reply of some twenty tokens. */
 function decent(random: () => number): MeasuredReply {

@@ -12,6 +12,7 @@ import { writePeftAdapter } from "../../engine/lora/peft.ts";
 import type { AdapterOnDisk, GateJob, GateVerdict, TrainingEvent } from "../contract.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { writeSampleModel } from "../sample-model.ts";
+import { defaultGateLimits } from "./limits.ts";
 
 // Every gate is a process of the lowest priority, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
@@ -94,23 +95,7 @@ function job(change: Partial<GateJob> = {}): GateJob {
     language: "en",
     sampling: { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1 },
     maxTokens: 6,
-    limits: {
-      confidence: 0.99,
-      fewestPrompts: 10,
-      toxicity: 0.01,
-      toxicityMargin: 1,
-      toxicityRate: 0.02,
-      kl: 5,
-      perplexity: 1.5,
-      evasion: 0.05,
-      empty: 0.05,
-      language: 0.05,
-      length: 2,
-      distinct: 0.7,
-      swapToxicity: 0.05,
-      swapEvasion: 0.1,
-      swapLength: 0.5,
-    },
+    limits: { ...defaultGateLimits, fewestPrompts: 10, toxicityMargin: 1, kl: 5 },
     probe: null,
     outputDir: join(folder, "out"),
     threads: 1,
@@ -218,7 +203,7 @@ describe("the gate's program", () => {
     symlinkSync("/dev/full", `${verdictFile()}.new`);
     const { code, events } = await run(job());
     expect(code).toBe(1);
-    expect(events.at(-1)).toMatchObject({ type: "failed", error: { code: "ENOSPC" } });
+    expect(events.at(-1)).toMatchObject({ type: "failed", error: { code: "cannot_save" } });
     expect(existsSync(verdictFile())).toBe(false);
   });
 
