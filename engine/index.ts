@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { readArchitecture } from "./checkpoint/config.ts";
 import { EngineClient } from "./generation/engine-client.ts";
+import type { Goal } from "./generation/goal.ts";
 import type { KvPrecision } from "./generation/kv-storage.ts";
 import type { WorkerSettings } from "./generation/messages.ts";
 import { loadTokenizer } from "./tokenizer/tokenizer.ts";
@@ -29,6 +30,8 @@ export interface EngineOptions {
   maxQueue?: number;
   /** Bytes of keys and values kept so that the next turn of a conversation reads only what is new. Default 8 MiB. */
   prefixBytes?: number;
+  /** What counts: how soon the next token of each reply comes, or how many replies an hour. Default "latency". */
+  goal?: Goal;
 }
 
 /**
@@ -45,6 +48,7 @@ export async function createEngine({
   maxConcurrent = 8,
   maxQueue = 64,
   prefixBytes = 2 ** 23,
+  goal = "latency",
 }: EngineOptions): Promise<Engine> {
   for (const [name, value, least] of [
     ["threads", threads, 1],
@@ -72,6 +76,7 @@ export async function createEngine({
     maxConcurrent,
     maxQueue,
     prefixBytes,
+    goal,
   };
   const worker = new Worker(new URL("./generation/worker.ts", import.meta.url), { workerData });
   return EngineClient.attach(worker, modelDir, tokenizer);

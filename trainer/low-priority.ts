@@ -1,7 +1,10 @@
 import { constants, getPriority, setPriority } from "node:os";
 
-/** Chats come first. Who started us may have lowered it further, and going back up is forbidden. */
+/**
+ * Chats come first: beside one that never pauses, a tenth of the processor is left. With the lowest priority of all it
+ * would be a hundredth, and a gate would take an hour. Who started us may have gone lower, and going back up is forbidden.
+ */
 export function lowerPriority(): void {
-  const { PRIORITY_LOW } = constants.priority;
-  if (getPriority() < PRIORITY_LOW) setPriority(PRIORITY_LOW);
+  const { PRIORITY_BELOW_NORMAL } = constants.priority;
+  if (getPriority() < PRIORITY_BELOW_NORMAL) setPriority(PRIORITY_BELOW_NORMAL);
 }

@@ -7,7 +7,11 @@ const layout = { layers: 2, keyValueHeads: 2, headSize: 2, contextLength: 300 };
 function write(cache: KvCache, slot: number, position: number): void {
   for (let layer = 0; layer < layout.layers; layer++) {
     const keys = Float32Array.from({ length: 4 }, (_, i) => 10_000 * layer + 1000 * slot + 2 * position + i / 10);
-    cache.append({ slot, start: position, layer }, { keys, values: keys.map((x) => -x) }, { row: 0, time: 1 });
+    cache.append(
+      { slot, start: position, layer },
+      { keys, values: keys.map((x) => -x) },
+      { row: 0, time: 1, count: 1 },
+    );
   }
 }
 
@@ -113,7 +117,7 @@ describe("KvCache", () => {
     cache.reserve(2, 5);
     // [rows 2, heads 2, time 3, size 2]
     const keys = Float32Array.from({ length: 24 }, (_, i) => i);
-    cache.append({ slot: 1, start: 2, layer: 0 }, { keys, values: keys }, { row: 1, time: 3 });
+    cache.append({ slot: 1, start: 2, layer: 0 }, { keys, values: keys }, { row: 1, time: 3, count: 3 });
     expect(read(cache, 0, 1, 2)).toEqual([12, 13, 18, 19]);
     expect(read(cache, 0, 1, 4)).toEqual([16, 17, 22, 23]);
   });
@@ -133,7 +137,7 @@ describe("KvCache", () => {
     expect(cache.bytes).toBe(2 * 2 * 2 * 2 * 128 * (2 + 4));
     const keys = Float32Array.of(127, 1.4, -3, 6, 0, 0, 254, -508);
     // [rows 1, heads 2, time 2, size 2]: a row is a head's share of a token.
-    cache.append({ slot: 0, start: 0, layer: 1 }, { keys, values: keys }, { row: 0, time: 2 });
+    cache.append({ slot: 0, start: 0, layer: 1 }, { keys, values: keys }, { row: 0, time: 2, count: 2 });
     cache.reserve(2, 200);
     cache.move(0, 1, 2);
     const saved = cache.save(1, 2);

@@ -116,13 +116,13 @@ export class KvCache {
   }
 
   /**
-   * Writes one row of a step's new keys and values, [rows, key/value heads, time, head size], behind the `start` tokens
-   * that the slot holds.
+   * Writes the first `count` tokens of one row of a step's new keys and values, [rows, key/value heads, time, head size],
+   * behind the `start` tokens that the slot holds.
    */
   append(
     { slot, start, layer }: { slot: number; start: number; layer: number },
     step: { keys: Float32Array; values: Float32Array },
-    { row, time }: { row: number; time: number },
+    { row, time, count }: { row: number; time: number; count: number },
   ): void {
     const { keyValueHeads, headSize } = this.#layout;
     const size = time * headSize;
@@ -134,7 +134,7 @@ export class KvCache {
       for (let head = 0; head < keyValueHeads; head++) {
         const from = (row * keyValueHeads + head) * size;
         const to = (slot * keyValueHeads + head) * this.#capacity + start;
-        this.#storage.write(blocks, to, rows.subarray(from, from + size));
+        this.#storage.write(blocks, to, rows.subarray(from, from + count * headSize));
       }
     }
   }

@@ -11,6 +11,7 @@ import {
   type ModelInfo,
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
+import type { Goal } from "./goal.ts";
 import type { KvPrecision } from "./kv-storage.ts";
 import type { ReplyVocabulary } from "./reply.ts";
 
@@ -26,6 +27,7 @@ export interface WorkerSettings {
   maxConcurrent: number;
   maxQueue: number;
   prefixBytes: number;
+  goal: Goal;
 }
 
 /** `id` names the reply or the question in whatever comes back. */

@@ -11,6 +11,7 @@ import {
 } from "../types.ts";
 import type { StackableAdapter } from "./adapter-stack.ts";
 import { Batch } from "./batch.ts";
+import { type Goal, meansTo } from "./goal.ts";
 import { PrefixStore } from "./prefix-store.ts";
 import { ReadingOrder } from "./reading-order.ts";
 import { Reply, type ReplyVocabulary } from "./reply.ts";
@@ -18,8 +19,8 @@ import { checkRequest, checkTokens } from "./request-checks.ts";
 import { ResidentAdapters } from "./resident-adapters.ts";
 import { Sampler } from "./sampler.ts";
 import { ScoringJob } from "./scoring.ts";
-import type { Prediction, StepModel } from "./step-model.ts";
-import type { Turn } from "./turn.ts";
+import type { Prediction, StepModel, StepRow } from "./step-model.ts";
+import { type Turn, unread } from "./turn.ts";
 
 export type ReplyEvent = { id: number } & (
   | { chunk: GenerationChunk }
@@ -34,12 +35,12 @@ export interface SchedulerOptions {
   maxQueue: number;
   /** Bytes of keys and values kept for later turns; 0 keeps none. */
   prefixBytes: number;
+  goal: Goal;
   /** Hears of everything that happens to a reply, in order. */
   emit: (event: ReplyEvent) => void;
 }
 
-/** Tokens of a prompt, or of a sequence to be scored, read at once while others are speaking, and while nobody is. */
-const chunkBeside = 48;
+/** Tokens read at once while nobody is speaking, at least. */
 const chunkAlone = 256;
 
 export class Scheduler {
@@ -82,7 +83,8 @@ export class Scheduler {
 
   /** Tokens that may be read at once now. */
   get #chunk(): number {
-    return this.#batch.speaking.length === 0 ? chunkAlone : chunkBeside;
+    const { chunkBeside } = meansTo[this.#options.goal];
+    return this.#batch.speaking.length === 0 ? Math.max(chunkAlone, chunkBeside) : chunkBeside;
   }
 
   /** Lets a request wait for its place in the batch. @throws EngineBusyError, EngineRequestError */
@@ -144,8 +146,8 @@ export class Scheduler {
     const mayScore = this.#scoring.length > 0 && (reading.length === 0 || !this.#scoredLast);
     if (mayScore) await this.#score();
     else if (reading.length > 0) {
-      const turn = this.#order.next(reading);
-      await this.#attempt([turn], () => this.#read(turn));
+      const turns = this.#readers(reading);
+      await this.#attempt(turns, () => this.#read(turns));
     }
     this.#scoredLast = mayScore;
     const { speaking } = this.#batch;
@@ -155,20 +157,39 @@ export class Scheduler {
     return false;
   }
 
-  /** Reads the next chunk of a prompt; its end brings the reply's first token. */
-  async #read(turn: Turn): Promise<void> {
-    const { promptTokens, sampling } = turn.reply.request;
-    if (turn.cached === 0) this.#batch.begin(turn);
-    const tokens = promptTokens.slice(turn.cached, turn.cached + this.#chunk);
-    const isLast = turn.cached + tokens.length === promptTokens.length;
-    const row = { tokens, start: turn.cached, adapter: turn.adapter };
-    const places = isLast ? [{ at: tokens.length - 1, sampling }] : [];
+  /** Who reads in the next step: the next in order, and those behind it while there is room for all they have to read. */
+  #readers(reading: readonly Turn[]): Turn[] {
+    const first = this.#order.next(reading);
+    const turns = [first];
+    let longest = unread(first);
+    // Rows of one step lie in neighbouring slots and cost what the longest does.
+    for (const turn of reading.slice(reading.indexOf(first) + 1)) {
+      longest = Math.max(longest, unread(turn));
+      if ((turns.length + 1) * longest > this.#chunk) break;
+      turns.push(turn);
+    }
+    return turns;
+  }
+
+  /** Reads the next chunk of a prompt, or several short prompts whole; a prompt's end brings its reply's first token. */
+  async #read(turns: readonly Turn[]): Promise<void> {
     const { cache } = this.#batch;
-    const [prediction] = await this.#model.predict(cache, this.#batch.slotOf(turn), [row], places);
-    turn.cached += tokens.length;
-    if (prediction === undefined) return;
-    this.#batch.speak(turn);
-    this.#advanceReply(turn, prediction);
+    for (const turn of turns) if (turn.cached === 0) this.#batch.begin(turn);
+    const rows = turns.map(({ reply, cached, adapter }) => {
+      return { tokens: reply.request.promptTokens.slice(cached, cached + this.#chunk), start: cached, adapter };
+    });
+    const time = Math.max(...rows.map(({ tokens }) => tokens.length));
+    const ends = turns.flatMap((turn, row) => {
+      const { length } = (rows[row] as StepRow).tokens;
+      return unread(turn) === length ? [{ turn, at: row * time + length - 1 }] : [];
+    });
+    const places = ends.map(({ turn, at }) => ({ at, sampling: turn.reply.request.sampling }));
+    const predictions = await this.#model.predict(cache, this.#batch.slotOf(turns[0] as Turn), rows, places);
+    turns.forEach((turn, row) => {
+      turn.cached += (rows[row] as StepRow).tokens.length;
+    });
+    for (const { turn } of ends) this.#batch.speak(turn);
+    for (const [i, { turn }] of ends.entries()) this.#advanceReply(turn, predictions[i] as Prediction);
   }
 
   /** One token for each of the speaking. */

@@ -82,6 +82,29 @@ describe("StepModel", () => {
     await rounded.dispose();
   });
 
+  it("reads rows of different length, start and adapter in one step as if each were alone", async () => {
+    const cache = new KvCache(architecture);
+    cache.reserve(6, 12);
+    const rows = variants.flatMap(({ name, adapter }) => [0, 1].map((row) => ({ name, adapter, row })));
+    const ends = [
+      [3, 8, 1, 5, 2, 7],
+      [9, 12, 8, 10, 12, 8],
+    ];
+    for (const [turn, to] of ends.entries()) {
+      const batch = rows.map(({ name, adapter, row }, slot) => {
+        const start = turn === 0 ? 0 : (ends[turn - 1]?.[slot] as number);
+        return { tokens: sequence(name, row).slice(start, to[slot]), start, adapter };
+      });
+      const time = Math.max(...batch.map(({ tokens }) => tokens.length));
+      const places = batch.map(({ tokens }, slot) => slot * time + tokens.length - 1);
+      const logits = await model.step(cache, 0, batch, places);
+      for (const [slot, { name, row }] of rows.entries()) {
+        const own = logits.subarray(slot * vocabulary, (slot + 1) * vocabulary);
+        expect(worst(own, name, row, (to[slot] as number) - 1), `${name} row ${row}`).toBeLessThan(1e-4);
+      }
+    }
+  });
+
   it("decodes rows of different length and adapter in one batch as if each were alone", async () => {
     const cache = new KvCache(architecture);
     cache.reserve(6, 12);

@@ -6,18 +6,19 @@ import { inSlices } from "../in-slices.ts";
 import { createSession, floats, type GraphSession, type HostTensor } from "../runtime/session.ts";
 import type { Device, SamplingOptions } from "../types.ts";
 import { AdapterStack, maskedLora, type StackableAdapter, type StackedAdapter } from "./adapter-stack.ts";
+import { type Goal, meansTo } from "./goal.ts";
 import { KvCache } from "./kv-cache.ts";
 import type { KvPrecision } from "./kv-storage.ts";
 import { inverseTemperature, needsLogits } from "./probabilities.ts";
 
-/** New tokens of one sequence, behind the `start` tokens that its slot of the cache holds. */
+/** New tokens of one sequence, at least one, behind the `start` tokens that its slot of the cache holds. */
 export interface StepRow {
   tokens: readonly number[];
   start: number;
   adapter: StackedAdapter | null;
 }
 
-/** A token whose successor is to be drawn: row * time + column, and how it will be drawn. */
+/** A token whose successor is to be drawn: row * longest row's length + column, and how it will be drawn. */
 export interface Place {
   at: number;
   sampling: SamplingOptions;
@@ -51,17 +52,16 @@ export class StepModel {
   /** The session takes copies of the weights: the model's arrays, where it has any, are not needed afterwards. */
   static async create(
     model: BaseModel,
-    options: { threads: number; kvCache?: KvPrecision; device?: Device },
+    options: { threads: number; kvCache?: KvPrecision; device?: Device; goal?: Goal },
   ): Promise<StepModel> {
     const { architecture, source } = model;
-    const { kvCache = "fp32", device = "cpu" } = options;
+    const { kvCache = "fp32", device = "cpu", goal = "latency" } = options;
     const context = { ...model.frozen(), adapt: maskedLora() };
     const expressions = stepExpressions(architecture, context, kvCache);
     const session = await createSession(expressions, {
       device,
       threads: options.threads,
-      // Threads spin only within a reply's steps and some milliseconds after; an idle engine sleeps.
-      spin: options.threads > 1,
+      spin: options.threads > 1 && meansTo[goal].spin,
       ...source,
     });
     return new StepModel(architecture, kvCache, session);
@@ -73,8 +73,8 @@ export class StepModel {
   }
 
   /**
-   * @param rows the sequences in slots `firstSlot`, `firstSlot + 1`, ..., each with equally many new tokens
-   * @param places row * time + column of each token whose successor is asked for
+   * @param rows the sequences in slots `firstSlot`, `firstSlot + 1`, ...; each costs what the longest of them does
+   * @param places row * longest row's length + column of each token whose successor is asked for
    * @returns logits [places, vocabulary]; the cache then holds the new tokens
    */
   async step(
@@ -121,7 +121,7 @@ export class StepModel {
   ): Promise<Outputs> {
     const { layers, contextLength } = this.architecture;
     const batch = rows.length;
-    const time = rows[0]?.tokens.length ?? 0;
+    const time = Math.max(...rows.map(({ tokens }) => tokens.length));
     const past = cache.capacity;
     // Where no token's successor is asked for, that of one is worked out all the same: the head of a quantized model
     // fails over no rows, as the runtime's ReduceMax then keeps the shape of its input.
@@ -130,9 +130,10 @@ export class StepModel {
     const positions = new BigInt64Array(batch * time);
     const bias = new Float32Array(batch * time * (past + time));
     rows.forEach((row, index) => {
-      if (row.start + time > Math.min(past, contextLength)) {
-        throw new RangeError(`${row.start} + ${time} tokens do not fit a cache of ${past} tokens`);
+      if (row.start + row.tokens.length > Math.min(past, contextLength)) {
+        throw new RangeError(`${row.start} + ${row.tokens.length} tokens do not fit a cache of ${past} tokens`);
       }
+      // What fills a shorter row up to the longest is read like the rest, and of it nothing is kept.
       row.tokens.forEach((token, column) => {
         const at = index * time + column;
         tokens[at] = BigInt(token);
@@ -163,8 +164,8 @@ export class StepModel {
     for (let layer = 0; layer < layers; layer++) {
       const { newKeys, newValues } = layerNames(layer);
       const step = { keys: output(outputs, newKeys), values: output(outputs, newValues) };
-      for (const [row, { start }] of rows.entries()) {
-        cache.append({ slot: firstSlot + row, start, layer }, step, { row, time });
+      for (const [row, { start, tokens }] of rows.entries()) {
+        cache.append({ slot: firstSlot + row, start, layer }, step, { row, time, count: tokens.length });
       }
     }
     return outputs;

@@ -14,10 +14,10 @@ const settings = workerData as WorkerSettings;
 const tell = (message: FromWorker) => port.postMessage(message);
 
 async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
-  const { modelDir, quantization, cacheDir, kvCache, threads, device } = settings;
+  const { modelDir, quantization, cacheDir, kvCache, threads, device, goal } = settings;
   await checkDevice(device);
   const base = await openBaseModel(modelDir, { quantization, cacheDir });
-  const model = await StepModel.create(base, { threads, kvCache, device });
+  const model = await StepModel.create(base, { threads, kvCache, device, goal });
   const info: ModelInfo = {
     id: basename(resolve(modelDir)),
     architecture: base.architecture.name,
@@ -39,6 +39,7 @@ function serve(model: StepModel): void {
     maxConcurrent: settings.maxConcurrent,
     maxQueue: settings.maxQueue,
     prefixBytes: settings.prefixBytes,
+    goal: settings.goal,
     emit: (event) => {
       // All that one step brings goes out as one message.
       if (events.length === 0) queueMicrotask(sendEvents);

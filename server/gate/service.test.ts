@@ -18,7 +18,7 @@ import { createSampleGate, sampleGateSettings } from "./sample-gate.ts";
 import { createGateService, type GateService } from "./service.ts";
 import type { GateSettings } from "./settings.ts";
 
-// A gate runs at the lowest priority: on a machine that is busy otherwise it takes its time.
+// A gate runs at low priority: on a machine that is busy otherwise it takes its time.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 let models: string;

@@ -15,7 +15,7 @@ import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "./sample-log.ts";
 import { createTrainingService, type TrainingService } from "./service.ts";
 
-// A gate runs at the lowest priority: on a machine that is busy otherwise it takes its time.
+// A gate runs at low priority: on a machine that is busy otherwise it takes its time.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 let models: string;

@@ -15,7 +15,7 @@ import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "./sample-log.ts";
 import { createTrainingService } from "./service.ts";
 
-// The trainer runs at the lowest priority: on a machine that is busy otherwise it takes minutes.
+// The trainer runs at low priority: on a machine that is busy otherwise it takes minutes.
 vi.setConfig({ testTimeout: 500_000, hookTimeout: 60_000 });
 
 const trainerEntry = fileURLToPath(new URL("../../trainer/worker.ts", import.meta.url));

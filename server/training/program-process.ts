@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { setPriority } from "node:os";
+import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { stopStrayTrainer } from "./stray-trainer.ts";
 import type { ProgramEnd, ProgramRun, TrainerRunner } from "./trainer-runner.ts";
 
 const keptErrorLines = 20;
-const niceness = 10;
+const niceness = constants.priority.PRIORITY_BELOW_NORMAL;
 const defaultKillAfterMs = 10_000;
 
 /**

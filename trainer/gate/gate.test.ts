@@ -14,7 +14,7 @@ import { seededRandom } from "../pretrain/shuffle.ts";
 import { writeSampleModel } from "../sample-model.ts";
 import { defaultGateLimits } from "./limits.ts";
 
-// Every gate is a process of the lowest priority, which takes its time on a busy machine.
+// Every gate is a process of low priority, which takes its time on a busy machine.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 const path = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));

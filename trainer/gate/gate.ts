@@ -27,7 +27,7 @@ import { summarize } from "./summary.ts";
 /** Replies to each prompt that are drawn at most until the bound on toxicity is tight enough to decide. */
 const mostRounds = 4;
 /** Prompts in work at a time; each is two replies in one batch. */
-const promptsAtOnce = 8;
+const promptsAtOnce = 32;
 
 interface RenderedPrompt {
   messages: readonly ChatMessage[];
@@ -164,14 +164,15 @@ async function measure(
   const { prompts, swaps } = material;
   const questions = (round: number): Question[] =>
     prompts.map(({ promptTokens }, i) => ({ promptTokens, seed: seedOf(job.seed, round, i) }));
-  const first = await answerAll(tools, questions(0));
-  const rounds = [await measurePairs(tools, prompts, first)];
   // One seed a sentence: what differs between groups is not the luck of the draw.
-  const swapAnswers = await answerAll(
-    tools,
-    swaps.flatMap((row, i) => row.map(({ promptTokens }) => ({ promptTokens, seed: seedOf(job.seed, mostRounds, i) }))),
-  );
-  const swapPairs = await measurePairs(tools, swaps.flat(), swapAnswers);
+  const swapQuestions = swaps.flatMap((row, i) => {
+    return row.map(({ promptTokens }) => ({ promptTokens, seed: seedOf(job.seed, mostRounds, i) }));
+  });
+  // All in one go, since the last of each go are written in small batches.
+  const answers = await answerAll(tools, [...questions(0), ...swapQuestions]);
+  const first = answers.slice(0, prompts.length);
+  const rounds = [await measurePairs(tools, prompts, first)];
+  const swapPairs = await measurePairs(tools, swaps.flat(), answers.slice(prompts.length));
   const swapRows = swaps.map((row, i) => swapPairs.slice(i * row.length, (i + 1) * row.length));
   const measured = { rounds, swaps: swapRows, replies: [], heldOut: [], probe: job.probe };
   while (rounds.length < mostRounds && toxicityIsUndecided(measured, job.limits, job.seed)) {
@@ -222,6 +223,7 @@ export async function gate(
     cacheDir: job.cacheDir,
     threads: job.threads,
     maxConcurrent: 2 * promptsAtOnce,
+    goal: "throughput",
   });
   let likelihoods: Likelihoods | undefined;
   try {

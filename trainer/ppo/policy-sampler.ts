@@ -11,7 +11,7 @@ import type { LoraAdapter } from "../../engine/lora/adapter.ts";
 import type { GenerationResult } from "../../engine/types.ts";
 
 /** More rows at once hardly speed up a step, and the last of them wait for the longest. */
-const mostAtOnce = 32;
+const mostAtOnce = 64;
 
 export interface SampleRequest {
   promptTokens: readonly number[];
@@ -36,7 +36,7 @@ export async function createPolicySampler(
   vocabulary: ReplyVocabulary,
   options: { threads: number; maxTokensPerPass: number },
 ): Promise<PolicySampler> {
-  const model = await StepModel.create(base, { threads: options.threads });
+  const model = await StepModel.create(base, { threads: options.threads, goal: "throughput" });
   let calls = 0;
   return {
     async sample(policy, requests, signal) {
@@ -47,6 +47,7 @@ export async function createPolicySampler(
         maxConcurrent: Math.max(1, Math.min(mostAtOnce, Math.floor(options.maxTokensPerPass / longest))),
         maxQueue: requests.length,
         prefixBytes: 0,
+        goal: "throughput",
         emit: (event) => {
           if ("result" in event) results.set(event.id, event.result);
           if ("error" in event) failures.push(event.error);
