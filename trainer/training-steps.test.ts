@@ -119,6 +119,8 @@ describe("fine-tuning, beside PyTorch and PEFT", () => {
       epochs: recorded.plannedSteps,
       tokensPerStep: 1000,
       maxTokensPerPass: 15,
+      promptDropout: 0,
+      control: new Set(),
       stepsBetweenEvaluations: 100,
       seed: 1,
       threads: 1,

@@ -11,6 +11,7 @@ export const defaultSftSettings: SftSettings = {
   weightDecay: 0.01,
   maxGradientNorm: 1,
   maxTokensPerPass: 2048,
+  promptDropout: 0,
   stepsBetweenEvaluations: 10,
   rank: 32,
   alpha: 32,

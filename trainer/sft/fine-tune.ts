@@ -5,7 +5,8 @@
  * - A step is a budget of tokens, not of examples, and its loss the mean over its reply tokens, so that a long reply counts
  *   for more than a short one. Examples of like length share a step.
  * - A long step is accumulated in passes of at most `maxTokensPerPass`; the sum is that of one pass.
- * - Weight decay acts on A and B apart, not on their product. There is no dropout.
+ * - Weight decay acts on A and B apart, not on their product. There is no dropout in the
+ *   network; prompts may lose tokens (prompt-dropout.ts).
  * - The result is the adapter that did best on the validation examples, not the last one.
  *
  * That adapter lies in `adapter/` at any time; a run that is interrupted goes on from `checkpoint.safetensors` to the same
@@ -25,6 +26,7 @@ import { learningRateFactor } from "../optimizer/schedule.ts";
 import type { SftSettings } from "../settings.ts";
 import type { TokenSequence } from "../token-sequences.ts";
 import { adam } from "./default-settings.ts";
+import { dropPromptTokens } from "./prompt-dropout.ts";
 import { createSftGraph, differentiateSft } from "./sft-graph.ts";
 
 export type FineTuneSettings = Omit<SftSettings, "rank" | "alpha">;
@@ -37,6 +39,8 @@ export interface SftExample extends TokenSequence {
 
 export interface FineTuneOptions extends FineTuneSettings {
   base: BaseModel;
+  /** Tokens that mark turns in a prompt. */
+  control: ReadonlySet<number>;
   /** Where training starts; its arrays are changed. */
   adapter: LoraAdapter;
   train: readonly SftExample[];
@@ -95,12 +99,22 @@ export async function replyLoss(
   return sum / count;
 }
 
-/** All batches of all epochs, in the order they are trained on. */
+/** All batches of all epochs, in the order they are trained on. @param control tokens that mark turns */
 export function planBatches(
   train: readonly SftExample[],
-  { epochs, tokensPerStep, seed }: Pick<FineTuneSettings, "epochs" | "tokensPerStep" | "seed">,
+  {
+    epochs,
+    tokensPerStep,
+    promptDropout,
+    seed,
+  }: Pick<FineTuneSettings, "epochs" | "tokensPerStep" | "promptDropout" | "seed">,
+  control: ReadonlySet<number>,
 ): SftExample[][] {
-  return Array.from({ length: epochs }, (_, epoch) => lengthBuckets(train, tokensPerStep, seed + 1000 * epoch)).flat();
+  return Array.from({ length: epochs }, (_, epoch) => {
+    const seedOfEpoch = seed + 1000 * epoch;
+    const seen = dropPromptTokens(train, promptDropout, control, seedOfEpoch + 500);
+    return lengthBuckets(seen, tokensPerStep, seedOfEpoch);
+  }).flat();
 }
 
 /**
@@ -111,7 +125,7 @@ export function planBatches(
  */
 export async function fineTune(options: FineTuneOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
   const { base, adapter, validation, outDir, threads, maxTokensPerPass } = options;
-  const batches = planBatches(options.train, options);
+  const batches = planBatches(options.train, options, options.control);
   const matrices = matricesOf(adapter);
   const states = createAdamStates(matrices);
   const tensors = checkpointTensors(matrices, states);

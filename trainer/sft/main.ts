@@ -28,6 +28,7 @@ examples is in OUT/adapter.
   --decay NAME         how it falls: linear, cosine or constant                [linear]
   --weight-decay X                                                             [0.01]
   --clip X             longest gradient                                        [1]
+  --prompt-dropout X   share of the prompts' tokens that each epoch leaves out [0]
   --evaluate N         steps between looks at the validation examples          [200]
   --seed N, --threads N                                                        [1, 2]
   --name NAME, --version N     what the result is called                       [rejoinder, 1]
@@ -52,6 +53,7 @@ const { values } = parseArgs({
     decay: { type: "string", default: "linear" },
     "weight-decay": { type: "string", default: "0.01" },
     clip: { type: "string", default: "1" },
+    "prompt-dropout": { type: "string", default: "0" },
     evaluate: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     threads: { type: "string", default: "2" },
@@ -113,6 +115,7 @@ const { finished, best } = await sft({
   decay: values.decay as Decay,
   weightDecay: positive("weight-decay"),
   maxGradientNorm: positive("clip"),
+  promptDropout: positive("prompt-dropout"),
   stepsBetweenEvaluations: positive("evaluate", 1),
   seed: positive("seed"),
   threads: positive("threads", 1),

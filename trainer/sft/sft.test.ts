@@ -46,6 +46,7 @@ beforeEach(() => {
     decay: "linear",
     weightDecay: 0,
     maxGradientNorm: 1,
+    promptDropout: 0,
     stepsBetweenEvaluations: 10,
     seed: 3,
     threads: 1,

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
 import { openBaseModel } from "../../engine/open-base-model.ts";
+import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { ModelInfo } from "../../engine/types.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { readExamples } from "./examples.ts";
@@ -32,9 +33,13 @@ export async function sft(options: SftOptions): Promise<{ finished: boolean; bes
   const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
   const base = await openBaseModel(modelDir, { quantization });
+  const { vocabularySize } = base.architecture;
+  // Examples are tokens already: what the tokenizer is needed for is to know those that must stay.
+  const control = options.promptDropout > 0 ? loadTokenizer(modelDir, vocabularySize).stopTokens : new Set<number>();
   return fineTune({
     ...options,
     base,
+    control,
     adapter: freshAdapter(base.architecture, shape, seededRandom(options.seed)),
     train: readExamples(examples.train, base.architecture),
     validation: readExamples(examples.validation, base.architecture),
