@@ -42,9 +42,12 @@ export interface GateRequest {
   probe: GateJob["probe"];
 }
 
+/** Told of every few prompts that have been answered; `steps` are all of them. */
+export type GateProgress = (progress: { step: number; steps: number }) => Promise<unknown>;
+
 export interface Gate {
   /** @throws GateFailedError when there is no verdict and starting again would not help; the signal's reason */
-  run(request: GateRequest, signal: AbortSignal): Promise<Verdict>;
+  run(request: GateRequest, signal: AbortSignal, onProgress?: GateProgress): Promise<Verdict>;
 }
 
 /** The gate could not come to a verdict, for a reason that would come up again. */
@@ -112,7 +115,7 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return {
-    async run(request, signal) {
+    async run(request, signal, onProgress = async () => undefined) {
       const { folder } = request;
       const [jobFile, heldOutFile, verdictFile] = [
         join(folder, "gate.json"),
@@ -128,11 +131,11 @@ export function createGate(options: GateOptions): Gate {
       const { store, rewardVersion } = options;
       await writeHeldOut({ store, file: heldOutFile, share: settings.holdoutShare, rewardVersion });
       // What people wrote stays in the log alone, where it can be erased.
-      return ask(request, signal).finally(() => rm(heldOutFile, { force: true }));
+      return ask(request, signal, onProgress).finally(() => rm(heldOutFile, { force: true }));
     },
   };
 
-  async function ask({ id, folder }: GateRequest, signal: AbortSignal): Promise<Verdict> {
+  async function ask({ id, folder }: GateRequest, signal: AbortSignal, onProgress: GateProgress): Promise<Verdict> {
     const jobFile = join(folder, "gate.json");
     const outcome = await runTrainer({
       entry: options.gateEntry,
@@ -142,7 +145,9 @@ export function createGate(options: GateOptions): Gate {
       runner: options.runner,
       signal,
       killAfterMs: options.killAfterMs,
-      onEvent: async () => undefined,
+      onEvent: async (event) => {
+        if (event.type === "metric") await onProgress({ step: event.step, steps: event.steps });
+      },
     });
     if (outcome.type === "failed") throw new GateFailedError(outcome.error.code, outcome.error.message);
     signal.throwIfAborted();

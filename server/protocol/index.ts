@@ -100,6 +100,7 @@ export interface TrainingRun {
   /** The adapter that came out; null until then. */
   result: AdapterIdentity | null;
   exchanges: number;
+  /** Optimizer steps; while the state is `gating`, prompts that the gate has had answered. */
   step: number;
   steps: number;
   metrics: Record<string, number>;

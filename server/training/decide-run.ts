@@ -37,7 +37,7 @@ export function createDecision(options: DecisionOptions) {
     trained: Trained,
     signal: AbortSignal,
   ): Promise<void> {
-    await progress.change(run.id, { state: "gating" });
+    const { step, steps } = await progress.change(run.id, { state: "gating" });
     await importSteps(store, run.id, runFiles(options.runsFolder, run.id).steps);
     const { done, events } = trained;
     const weightFaults = findWeightFaults(done.adapterFolder);
@@ -69,7 +69,9 @@ export function createDecision(options: DecisionOptions) {
         parent: job.parentAdapter?.version ?? 0,
         probe,
       };
-      const verdict = await options.gate.run(asked, signal);
+      const verdict = await options.gate
+        .run(asked, signal, (answered) => progress.change(run.id, answered))
+        .finally(() => progress.change(run.id, { step, steps }));
       await registry.setVerdict(version, verdict);
       if (!verdict.passed) faults.push(explainFailures(verdict));
     }

@@ -10,7 +10,7 @@ import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { createSampleGate } from "../gate/sample-gate.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
 import type { FanOut } from "../ports.ts";
-import type { TrainingRunDetail } from "../protocol/index.ts";
+import type { TrainingRun, TrainingRunDetail } from "../protocol/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { logExchange } from "./sample-log.ts";
 import { createTrainingService, type TrainingService } from "./service.ts";
@@ -38,11 +38,17 @@ let registry: AdapterRegistry;
 let training: TrainingService;
 let close: () => Promise<void>;
 let announced: unknown[];
+/** The run, each time that operators were told of it. */
+let told: TrainingRun[];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "rejoinder-gating-"));
   announced = [];
-  const fanOut: FanOut = { chat: (_event, payload) => void announced.push(payload), ops: () => undefined };
+  told = [];
+  const fanOut: FanOut = {
+    chat: (_event, payload) => void announced.push(payload),
+    ops: (event, payload) => void (event === "run" && told.push(payload as TrainingRun)),
+  };
   store = await openStore(join(folder, "rejoinder.sqlite"));
   const artifacts = createFolderArtifacts(join(folder, "artifacts"));
   registry = await createAdapterRegistry({ store, engine, artifacts, fanOut });
@@ -115,6 +121,9 @@ it("makes a sound result live, and the next run continues from it", async () => 
   expect(await train()).toMatchObject({ state: "succeeded", parent: null, result: identity, error: null });
   expect(registry.live()).toEqual({ ...identity, state: "live" });
   expect(announced).toEqual([identity]);
+  const gated = told.filter(({ state }) => state === "gating").map(({ step, steps }) => `${step}/${steps}`);
+  expect(gated).toEqual(expect.arrayContaining(["8/12"]));
+  expect(gated.at(-1)).toBe("0/0");
   expect(await store.adapters.deployments()).toMatchObject([{ action: "promote", actor: "trainer" }]);
 
   resultsIn("second", await makeAdapter("second", 2));

@@ -26,6 +26,7 @@ import { summarize } from "./summary.ts";
 
 /** Replies to each prompt that are drawn at most until the bound on toxicity is tight enough to decide. */
 const mostRounds = 4;
+const stepsBetweenReports = 8;
 /** Prompts in work at a time; each is two replies in one batch. */
 const promptsAtOnce = 32;
 
@@ -233,7 +234,8 @@ export async function gate(
     let step = 0;
     const onAnswer = () => {
       step += 1;
-      if (step % 16 === 0) reporter.metric({ step: Math.min(step, steps), steps, values: { answered: step } });
+      if (step % stepsBetweenReports === 0)
+        reporter.metric({ step: Math.min(step, steps), steps, values: { answered: step } });
     };
     const tools = { job, engine, measures, signal, onAnswer };
     const { first, ...measured } = await measure(tools, material);
