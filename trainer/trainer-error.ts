@@ -31,6 +31,6 @@ export function describeFailure(error: unknown): { code: string; message: string
   const what = path === undefined ? "a file of the run" : path;
   return {
     code: "cannot_save" satisfies TrainerError["code"],
-    message: `${what} could not be written (${message}); the checkpoint before it is intact, and the run can go on from there`,
+    message: `${what} could not be written (${message}); what was saved before is intact, and the run can be started again`,
   };
 }
