@@ -1,19 +1,10 @@
 /** The classifier's configuration file and the parameters that it implies. */
 import { z } from "zod";
-
-const powerOfTwo = z
-  .number()
-  .int()
-  .min(2)
-  .refine((n) => Number.isInteger(Math.log2(n)), "must be a power of two");
-
-const calibration = z.object({ scale: z.number().positive(), offset: z.number() });
+import { calibration, commonFields, parseConfig, powerOfTwo } from "../classifier-config.ts";
 
 const configSchema = z.object({
   format: z.literal("rejoinder-toxicity-classifier"),
-  name: z.string().min(1),
-  /** Changes whenever normalisation or features do: weights fit only the features they were trained on. */
-  featureVersion: z.number().int(),
+  ...commonFields,
   wideBuckets: powerOfTwo,
   embeddingBuckets: powerOfTwo,
   windowWords: powerOfTwo,
@@ -22,9 +13,8 @@ const configSchema = z.object({
   hiddenSize: z.number().int().positive(),
   /** Attributes in the order of the network's outputs; the first is the toxicity itself. */
   heads: z.array(z.string().min(1)).min(1),
-  /** Platt scaling a head: log-odds = scale * raw output + offset. */
+  /** Of each head's raw output. */
   calibration: z.array(calibration),
-  weights: z.object({ file: z.string().regex(/^[\w-]+\.safetensors$/), sha256: z.string().regex(/^[0-9a-f]{64}$/) }),
 });
 
 export type ClassifierConfig = z.infer<typeof configSchema>;
@@ -37,18 +27,7 @@ export const currentFeatureVersion = 1;
 
 /** @throws Error naming the file and what is wrong in it */
 export function parseClassifierConfig(text: string, path: string): ClassifierConfig {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`${path}: is not JSON`, { cause });
-  }
-  const parsed = configSchema.safeParse(value);
-  if (!parsed.success) throw new Error(`${path}: ${z.prettifyError(parsed.error)}`);
-  const config = parsed.data;
-  if (config.featureVersion !== currentFeatureVersion) {
-    throw new Error(`${path}: expected featureVersion ${currentFeatureVersion}, got ${config.featureVersion}`);
-  }
+  const config = parseConfig(configSchema, { text, path, featureVersion: currentFeatureVersion });
   if (config.calibration.length !== config.heads.length) {
     throw new Error(`${path}: expected ${config.heads.length} calibrations, got ${config.calibration.length}`);
   }
