@@ -1,7 +1,7 @@
 /** What /metrics shows. No label ever holds text that a person wrote. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Engine } from "../engine/types.ts";
-import type { ReplyReport } from "./chat/reply-generator.ts";
+import type { ReplyReport } from "./chat/write-reply.ts";
 import { createRolloutMetrics } from "./rollout/rollout-metrics.ts";
 
 export function createMetrics() {
