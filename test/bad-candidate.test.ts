@@ -66,6 +66,7 @@ describe.runIf(existsSync(weights))("a candidate at the gate", () => {
       decay: "linear",
       weightDecay: 0,
       maxGradientNorm: 1,
+      gradients: "exact",
       promptDropout: 0,
       stepsBetweenEvaluations: 10,
       seed: 1,

@@ -23,6 +23,11 @@ export interface OptimizerSettings {
    * trainer's memory, which grows with it in a line. A sequence that is longer by itself is left out.
    */
   maxTokensPerPass: number;
+  /**
+   * `rounded`: gradients through int8 layers are rounded to eight bits a row, as activations are, which is faster and holds
+   * a second copy of the weights. Needs int8 weights.
+   */
+  gradients: "exact" | "rounded";
   /** LoRA shape when no parent adapter is given. */
   rank: number;
   alpha: number;
@@ -102,6 +107,7 @@ const optimizerShape = {
   weightDecay: share,
   maxGradientNorm: positive(1e6),
   maxTokensPerPass: z.int().min(16).max(1_000_000),
+  gradients: z.enum(["exact", "rounded"]),
   rank: count(256),
   alpha: positive(1024),
   seed,

@@ -119,6 +119,7 @@ describe("fine-tuning, beside PyTorch and PEFT", () => {
       epochs: recorded.plannedSteps,
       tokensPerStep: 1000,
       maxTokensPerPass: 15,
+      gradients: "exact",
       promptDropout: 0,
       control: new Set(),
       stepsBetweenEvaluations: 100,

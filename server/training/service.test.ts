@@ -199,6 +199,13 @@ describe("a training run", () => {
     expect(told.filter(({ event }) => event === "metric")).toHaveLength(2);
   });
 
+  it("refuses rounded gradients where weights are not int8, before anything is queued", async () => {
+    const server = await startServer(trainer("finish();"));
+    const asked = { algorithm: "ppo" as const, trigger: "api" as const, settings: { gradients: "rounded" as const } };
+    await expect(server.training.start(asked)).rejects.toMatchObject({ status: 400, code: "gradients_need_int8" });
+    expect(await server.training.list(10)).toEqual([]);
+  });
+
   it("takes no logged exchange where a user's own prompts are answered", async () => {
     const server = await startServer(trainer("finish();"));
     await logMany(server.store, 8);

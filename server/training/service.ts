@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { NamedJobQueue } from "../jobs/named-queue.ts";
 import type { FanOut } from "../ports.ts";
 import type { ServerStatus, TrainingRun, TrainingRunDetail } from "../protocol/index.ts";
+import { RequestError } from "../request-error.ts";
 import type { StoredRun } from "../store/runs.ts";
 import { startRunSchema } from "./requests.ts";
 import { createRunHandler, maxRunAttempts, type RunHandlerOptions } from "./run-handler.ts";
@@ -24,7 +25,7 @@ export interface TrainingServiceOptions extends Omit<RunHandlerOptions, "progres
 export type NewRun = z.input<typeof startRunSchema> & { trigger: TrainingRun["trigger"] };
 
 export interface TrainingService {
-  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range, RequestError `nothing_erased` */
+  /** Queues a run; on disk when the promise resolves. @throws ZodError for settings out of range, RequestError `nothing_erased`, `gradients_need_int8` */
   start(run: NewRun): Promise<TrainingRun>;
   /** Newest first. */
   list(limit: number): Promise<TrainingRun[]>;
@@ -72,6 +73,10 @@ export async function createTrainingService(options: TrainingServiceOptions): Pr
   return {
     async start({ trigger, ...asked }) {
       const request = startRunSchema.parse(asked);
+      if (request.settings.gradients === "rounded" && options.quantization !== "int8") {
+        const message = 'gradients "rounded" needs QUANTIZATION=int8: they are rounded as int8 activations are';
+        throw new RequestError(400, "gradients_need_int8", message);
+      }
       // A clean start that makes no sense is refused before anything is queued.
       await startingPoint(store, options.registry.live(), request.from);
       const run: StoredRun = {

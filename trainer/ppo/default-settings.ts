@@ -43,6 +43,7 @@ export const defaultPpoSettings: PpoSettings = {
   // Small on purpose. With 50 steps of warm-up on 32 replies, 1e-3 explains half of their variance and, on the next 32,
   // less than nothing (-0.1); 3e-4 and 1e-4 explain 0.01 to 0.1 of it.
   valueLearningRate: 2e-4,
+  gradients: "exact",
   rank: 32,
   alpha: 32,
   seed: 1,

@@ -19,11 +19,11 @@
  * - A round whose replies are all worth the same is passed over: standardized, it would be noise.
  */
 import { join } from "node:path";
-import { openBaseModel } from "../../engine/open-base-model.ts";
 import { probeOf, writeAdapterFolder } from "../adapter-folder.ts";
 import { loadRunCheckpoint, saveRunCheckpoint } from "../checkpoint/run-checkpoint.ts";
 import type { TrainingJob } from "../contract.ts";
 import { refuseNonFinite } from "../non-finite.ts";
+import { openTrainedBase } from "../open-trained-base.ts";
 import { learningRateFactor } from "../optimizer/schedule.ts";
 import { parentOf, startingAdapter } from "../parent-adapter.ts";
 import type { RunReporter } from "../run-reporter.ts";
@@ -85,7 +85,7 @@ export async function ppo(
   const { rollouts = { source: "log" } } = job;
   const { threads, outputDir: folder } = job;
   const { maxTokensPerPass } = settings;
-  const base = await openBaseModel(job.model, job);
+  const base = await openTrainedBase(job.model, job, settings.gradients);
   const { architecture } = base;
   const reference = startingAdapter(job, architecture, settings);
   const source =

@@ -13,6 +13,7 @@ export const defaultSftSettings: SftSettings = {
   maxTokensPerPass: 2048,
   promptDropout: 0,
   stepsBetweenEvaluations: 10,
+  gradients: "exact",
   rank: 32,
   alpha: 32,
   seed: 1,

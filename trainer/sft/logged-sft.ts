@@ -1,8 +1,8 @@
 /** Fine-tuning on what annotators said about logged exchanges: a training job with algorithm "sft". */
 import { join } from "node:path";
-import { openBaseModel } from "../../engine/open-base-model.ts";
 import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { TrainingJob } from "../contract.ts";
+import { openTrainedBase } from "../open-trained-base.ts";
 import { parentOf, startingAdapter } from "../parent-adapter.ts";
 import { readExchanges } from "../read-exchanges.ts";
 import type { RunReporter } from "../run-reporter.ts";
@@ -17,7 +17,7 @@ const fewestExamples = 4;
 /** @returns false when the signal came before the end @throws TrainerError when it cannot go on */
 export async function loggedSft(job: TrainingJob, reporter: RunReporter, signal: AbortSignal): Promise<boolean> {
   const settings: SftSettings = { ...defaultSftSettings, ...job.settings };
-  const base = await openBaseModel(job.model, job);
+  const base = await openTrainedBase(job.model, job, settings.gradients);
   const { architecture } = base;
   const tokenizer = loadTokenizer(job.model, architecture.vocabularySize);
   const { train, validation, discarded } = loggedExamples(

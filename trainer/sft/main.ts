@@ -28,6 +28,7 @@ examples is in OUT/adapter.
   --decay NAME         how it falls: linear, cosine or constant                [linear]
   --weight-decay X                                                             [0.01]
   --clip X             longest gradient                                        [1]
+  --gradients NAME     through int8 weights: exact, or rounded, which is faster [exact]
   --prompt-dropout X   share of the prompts' tokens that each epoch leaves out [0]
   --evaluate N         steps between looks at the validation examples          [200]
   --seed N, --threads N                                                        [1, 2]
@@ -53,6 +54,7 @@ const { values } = parseArgs({
     decay: { type: "string", default: "linear" },
     "weight-decay": { type: "string", default: "0.01" },
     clip: { type: "string", default: "1" },
+    gradients: { type: "string", default: "exact" },
     "prompt-dropout": { type: "string", default: "0" },
     evaluate: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
@@ -90,6 +92,11 @@ if (!precisions.includes(values.quantization)) {
   process.exit(2);
 }
 
+if (values.gradients !== "exact" && values.gradients !== "rounded") {
+  process.stderr.write(`--gradients must be exact or rounded, not "${values.gradients}"\n`);
+  process.exit(2);
+}
+
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
 const bar = new cliProgress.SingleBar({
@@ -115,6 +122,7 @@ const { finished, best } = await sft({
   decay: values.decay as Decay,
   weightDecay: positive("weight-decay"),
   maxGradientNorm: positive("clip"),
+  gradients: values.gradients,
   promptDropout: positive("prompt-dropout"),
   stepsBetweenEvaluations: positive("evaluate", 1),
   seed: positive("seed"),

@@ -46,6 +46,7 @@ beforeEach(() => {
     decay: "linear",
     weightDecay: 0,
     maxGradientNorm: 1,
+    gradients: "exact",
     promptDropout: 0,
     stepsBetweenEvaluations: 10,
     seed: 3,
@@ -95,6 +96,15 @@ describe("fine-tuning", () => {
     const second = await sft(resumed);
     expect(second.finished).toBe(true);
     expect(readFileSync(join(resumed.outDir, "adapter", "adapter_model.safetensors")).equals(whole)).toBe(true);
+  });
+
+  it("takes rounded gradients over int8 weights, to about the same loss, and over no others", async () => {
+    const over = (gradients: SftOptions["gradients"]) =>
+      sft({ ...options, quantization: "int8", gradients, outDir: join(folder, gradients) });
+    const [exact, rounded] = [await over("exact"), await over("rounded")];
+    expect(rounded.best?.sha256).not.toBe(exact.best?.sha256);
+    expect(Math.abs((rounded.best?.validationLoss ?? 9) - (exact.best?.validationLoss ?? 0))).toBeLessThan(0.1);
+    await expect(sft({ ...options, gradients: "rounded" })).rejects.toThrow(/needs int8 weights, .* unquantized/);
   });
 
   it("names file and line of an example that does not fit the model", async () => {

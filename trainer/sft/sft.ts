@@ -2,9 +2,9 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
-import { openBaseModel } from "../../engine/open-base-model.ts";
 import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { ModelInfo } from "../../engine/types.ts";
+import { openTrainedBase } from "../open-trained-base.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
 import { readExamples } from "./examples.ts";
 import { type BestAdapter, type FineTuneSettings, fineTune, type SftReport } from "./fine-tune.ts";
@@ -32,7 +32,7 @@ export interface SftOptions extends FineTuneSettings {
 export async function sft(options: SftOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
   const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
-  const base = await openBaseModel(modelDir, { quantization });
+  const base = await openTrainedBase(modelDir, { quantization }, options.gradients);
   const { vocabularySize } = base.architecture;
   // Examples are tokens already: what the tokenizer is needed for is to know those that must stay.
   const control = options.promptDropout > 0 ? loadTokenizer(modelDir, vocabularySize).stopTokens : new Set<number>();
