@@ -67,7 +67,6 @@ describe.runIf(existsSync(weights))("a candidate at the gate", () => {
       weightDecay: 0,
       maxGradientNorm: 1,
       gradients: "exact",
-      promptDropout: 0,
       stepsBetweenEvaluations: 10,
       seed: 1,
       threads: 2,

@@ -73,8 +73,6 @@ export interface PpoSettings extends OptimizerSettings {
 export interface SftSettings extends OptimizerSettings {
   /** Most tokens, padding included, in one optimizer step. */
   tokensPerStep: number;
-  /** Share of the prompts' tokens that each epoch leaves out, others each time. */
-  promptDropout: number;
   /** Steps between two looks at the validation examples, each of which may keep a better adapter. */
   stepsBetweenEvaluations: number;
 }
@@ -139,7 +137,6 @@ const ppoShape = {
 const sftShape = {
   ...optimizerShape,
   tokensPerStep: z.int().min(16).max(1_000_000),
-  promptDropout: z.number().min(0).max(0.9),
   stepsBetweenEvaluations: count(100_000),
 } satisfies Record<keyof SftSettings, z.ZodType>;
 

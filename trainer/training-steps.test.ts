@@ -120,8 +120,6 @@ describe("fine-tuning, beside PyTorch and PEFT", () => {
       tokensPerStep: 1000,
       maxTokensPerPass: 15,
       gradients: "exact",
-      promptDropout: 0,
-      control: new Set(),
       stepsBetweenEvaluations: 100,
       seed: 1,
       threads: 1,

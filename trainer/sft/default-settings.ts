@@ -11,7 +11,6 @@ export const defaultSftSettings: SftSettings = {
   weightDecay: 0.01,
   maxGradientNorm: 1,
   maxTokensPerPass: 2048,
-  promptDropout: 0,
   stepsBetweenEvaluations: 10,
   gradients: "exact",
   rank: 32,

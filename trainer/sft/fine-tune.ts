@@ -5,8 +5,7 @@
  * - A step is a budget of tokens, not of examples, and its loss the mean over its reply tokens, so that a long reply counts
  *   for more than a short one. Examples of like length share a step.
  * - A long step is accumulated in passes of at most `maxTokensPerPass`; the sum is that of one pass.
- * - Weight decay acts on A and B apart, not on their product. There is no dropout in the
- *   network; prompts may lose tokens (prompt-dropout.ts).
+ * - Weight decay acts on A and B apart, not on their product. There is no dropout.
  * - The result is the adapter that did best on the validation examples, not the last one.
  *
  * That adapter lies in `adapter/` at any time; a run that is interrupted goes on from `checkpoint.safetensors` to the same
@@ -26,7 +25,6 @@ import { learningRateFactor } from "../optimizer/schedule.ts";
 import type { SftSettings } from "../settings.ts";
 import type { TokenSequence } from "../token-sequences.ts";
 import { adam } from "./default-settings.ts";
-import { dropPromptTokens } from "./prompt-dropout.ts";
 import { createSftGraph, differentiateSft } from "./sft-graph.ts";
 
 export type FineTuneSettings = Omit<SftSettings, "rank" | "alpha">;
@@ -39,8 +37,6 @@ export interface SftExample extends TokenSequence {
 
 export interface FineTuneOptions extends FineTuneSettings {
   base: BaseModel;
-  /** Tokens that mark turns in a prompt. */
-  control: ReadonlySet<number>;
   /** Where training starts; its arrays are changed. */
   adapter: LoraAdapter;
   train: readonly SftExample[];
@@ -99,22 +95,12 @@ export async function replyLoss(
   return sum / count;
 }
 
-/** All batches of all epochs, in the order they are trained on. @param control tokens that mark turns */
+/** All batches of all epochs, in the order they are trained on. */
 export function planBatches(
   train: readonly SftExample[],
-  {
-    epochs,
-    tokensPerStep,
-    promptDropout,
-    seed,
-  }: Pick<FineTuneSettings, "epochs" | "tokensPerStep" | "promptDropout" | "seed">,
-  control: ReadonlySet<number>,
+  { epochs, tokensPerStep, seed }: Pick<FineTuneSettings, "epochs" | "tokensPerStep" | "seed">,
 ): SftExample[][] {
-  return Array.from({ length: epochs }, (_, epoch) => {
-    const seedOfEpoch = seed + 1000 * epoch;
-    const seen = dropPromptTokens(train, promptDropout, control, seedOfEpoch + 500);
-    return lengthBuckets(seen, tokensPerStep, seedOfEpoch);
-  }).flat();
+  return Array.from({ length: epochs }, (_, epoch) => lengthBuckets(train, tokensPerStep, seed + 1000 * epoch)).flat();
 }
 
 /**
@@ -125,7 +111,7 @@ export function planBatches(
  */
 export async function fineTune(options: FineTuneOptions): Promise<{ finished: boolean; best: BestAdapter | null }> {
   const { base, adapter, validation, outDir, threads, maxTokensPerPass } = options;
-  const batches = planBatches(options.train, options, options.control);
+  const batches = planBatches(options.train, options);
   const matrices = matricesOf(adapter);
   const states = createAdamStates(matrices);
   const tensors = checkpointTensors(matrices, states);

@@ -33,13 +33,12 @@ export async function loggedSft(job: TrainingJob, reporter: RunReporter, signal:
       `expected ${wanted}, besides those to validate on; found ${train.length}`,
     );
   }
-  const steps = planBatches(train, settings, tokenizer.stopTokens).length;
+  const steps = planBatches(train, settings).length;
   reporter.started({ exchanges: train.length + validation.length, discarded, steps });
 
   const { finished, best } = await fineTune({
     ...settings,
     base,
-    control: tokenizer.stopTokens,
     adapter: startingAdapter(job, architecture, settings),
     train,
     validation,

@@ -29,7 +29,6 @@ examples is in OUT/adapter.
   --weight-decay X                                                             [0.01]
   --clip X             longest gradient                                        [1]
   --gradients NAME     through int8 weights: exact, or rounded, which is faster [exact]
-  --prompt-dropout X   share of the prompts' tokens that each epoch leaves out [0]
   --evaluate N         steps between looks at the validation examples          [200]
   --seed N, --threads N                                                        [1, 2]
   --name NAME, --version N     what the result is called                       [rejoinder, 1]
@@ -55,7 +54,6 @@ const { values } = parseArgs({
     "weight-decay": { type: "string", default: "0.01" },
     clip: { type: "string", default: "1" },
     gradients: { type: "string", default: "exact" },
-    "prompt-dropout": { type: "string", default: "0" },
     evaluate: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     threads: { type: "string", default: "2" },
@@ -123,7 +121,6 @@ const { finished, best } = await sft({
   weightDecay: positive("weight-decay"),
   maxGradientNorm: positive("clip"),
   gradients: values.gradients,
-  promptDropout: positive("prompt-dropout"),
   stepsBetweenEvaluations: positive("evaluate", 1),
   seed: positive("seed"),
   threads: positive("threads", 1),

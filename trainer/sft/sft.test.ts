@@ -47,7 +47,6 @@ beforeEach(() => {
     weightDecay: 0,
     maxGradientNorm: 1,
     gradients: "exact",
-    promptDropout: 0,
     stepsBetweenEvaluations: 10,
     seed: 3,
     threads: 1,

@@ -2,7 +2,6 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
-import { loadTokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { ModelInfo } from "../../engine/types.ts";
 import { openTrainedBase } from "../open-trained-base.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
@@ -33,13 +32,9 @@ export async function sft(options: SftOptions): Promise<{ finished: boolean; bes
   const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
   const base = await openTrainedBase(modelDir, { quantization }, options.gradients);
-  const { vocabularySize } = base.architecture;
-  // Examples are tokens already: what the tokenizer is needed for is to know those that must stay.
-  const control = options.promptDropout > 0 ? loadTokenizer(modelDir, vocabularySize).stopTokens : new Set<number>();
   return fineTune({
     ...options,
     base,
-    control,
     adapter: freshAdapter(base.architecture, shape, seededRandom(options.seed)),
     train: readExamples(examples.train, base.architecture),
     validation: readExamples(examples.validation, base.architecture),
