@@ -129,9 +129,10 @@ describe.runIf(canRun)("training on another machine", () => {
 
   it("a worker that is killed loses its run to another, which goes on from the last checkpoint", async () => {
     const first = await work();
-    const id = await startRun(5);
-    await expect.poll(async () => (await look(id)).step, until).toBeGreaterThan(20);
+    // As many steps as there may be: on an idle machine they are over in a second or two.
+    const id = await startRun(10);
     await expect.poll(() => outputsOf(id), until).toContain("checkpoint.safetensors");
+    expect((await look(id)).state).toBe("running");
     await first.stop("SIGKILL");
     const second = await work();
     expectWhole(await ended(id));

@@ -1,9 +1,11 @@
 /** What `rejoinder worker` does with a job: fetches its files, runs the program, and sends back what it makes of them. */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { TrainingEvent } from "../../trainer/contract.ts";
 import type { RedisClient } from "../jobs/bull/redis-connection.ts";
 import { type JobHandler, JobInterruptedError, UnretryableJobError } from "../jobs/named-queue.ts";
 import { runProgramHere } from "../training/program-process.ts";
+import { readTrainingEvents } from "../training/trainer-events.ts";
 import { createOutputFolder } from "./output-folder.ts";
 import { places, type Root, replacePaths, toLocal } from "./portable-job.ts";
 import { createSharedFiles } from "./shared-files.ts";
@@ -43,6 +45,14 @@ export function createProgramWorker(options: ProgramWorkerOptions): JobHandler {
     return jobFile;
   }
 
+  /** A worker that died may have shared a checkpoint before it had told of all the steps behind it: its log has them. */
+  async function untold(task: Task, key: string, outputDir: string): Promise<string[]> {
+    const told = (await client.lrange(key, 0, -1)).map((message) => JSON.parse(message) as TrainingEvent);
+    const last = Math.max(0, ...told.map((event) => (event.type === "metric" ? event.step : 0)));
+    const logged = await readTrainingEvents(join(outputDir, "metrics.jsonl"), task.runId);
+    return logged.filter((event) => event.type === "metric" && event.step > last).map((event) => JSON.stringify(event));
+  }
+
   return async function runProgram({ id, payload, attempt, report }, signal) {
     const parsed = taskSchema.safeParse(payload);
     if (!parsed.success) throw new UnretryableJobError(`This worker is of another version: ${parsed.error.message}`);
@@ -61,7 +71,11 @@ export function createProgramWorker(options: ProgramWorkerOptions): JobHandler {
     await mkdir(outputDir, { recursive: true });
     const fence = await fenceTask(client, task.task);
     const outputs = createOutputFolder({ client, task: task.task, folder: outputDir });
-    if (await outputs.download()) onNote(`Goes on from what is shared of run ${task.runId}`);
+    const key = messagesKey(id);
+    if (await outputs.download()) {
+      onNote(`Goes on from what is shared of run ${task.runId}`);
+      for (const message of await untold(task, key, outputDir)) await fence.push(key, message);
+    }
     const jobFile = await prepare(task, folder, roots);
 
     let uploading: Promise<void> = Promise.resolve();
@@ -72,7 +86,6 @@ export function createProgramWorker(options: ProgramWorkerOptions): JobHandler {
         })
         .catch((error: Error) => onNote(`Cannot share the checkpoint of run ${task.runId} now: ${error.message}`));
     }, lookEveryMs);
-    const key = messagesKey(id);
     let messages = await client.llen(key);
     try {
       const end = await runProgramHere({
