@@ -1,14 +1,14 @@
 /** A request's own stream of random numbers: the same seed gives the same stream on every machine. */
 
-/** splitmix32 (Steele, Lea & Flood 2014): spreads a seed over the state of a larger generator. */
-function splitmix32(seed: number): () => number {
-  let state = seed | 0;
+/** 64-bit numbers by splitmix64 (Steele, Lea & Flood 2014): spreads a seed over the state of a larger generator. */
+export function splitmix64(seed: bigint): () => bigint {
+  let state = BigInt.asUintN(64, seed);
   return () => {
-    state = (state + 0x9e3779b9) | 0;
-    let z = state;
-    z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    return (z ^ (z >>> 16)) >>> 0;
+    state = BigInt.asUintN(64, state + 0x9e3779b97f4a7c15n);
+    let mixed = state;
+    mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 30n)) * 0xbf58476d1ce4e5b9n);
+    mixed = BigInt.asUintN(64, (mixed ^ (mixed >> 27n)) * 0x94d049bb133111ebn);
+    return mixed ^ (mixed >> 31n);
   };
 }
 
@@ -29,9 +29,8 @@ export function xoshiro128(state: Uint32Array): () => number {
 
 /** Uniform numbers in [0, 1) with 53 random bits. @param seed any safe integer */
 export function randomStream(seed: number): () => number {
-  const low = splitmix32(seed % 2 ** 32);
-  // Another starting point than the lower half's, so that equal halves do not make equal streams.
-  const high = splitmix32(Math.floor(seed / 2 ** 32) ^ 0x6a09e667);
-  const next = xoshiro128(Uint32Array.of(low(), high(), low(), high()));
+  const spread = splitmix64(BigInt(seed));
+  // Every word of the state depends on the whole seed: the first number out is made of a single word.
+  const next = xoshiro128(new Uint32Array(BigUint64Array.of(spread(), spread()).buffer));
   return () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
 }
