@@ -2,26 +2,42 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { atOnce } from "../in-slices.ts";
 
-/** Calls `use` with the file's pieces from byte `start` on, in order. */
-export function readPieces(path: string, use: (piece: Uint8Array) => void, start = 0): void {
-  const piece = Buffer.alloc(2 ** 20);
+/** Yields after each piece of the file that `use` has been called with, from byte `start` on, in order. */
+function* readingPieces(
+  path: string,
+  use: (piece: Uint8Array) => void,
+  { start = 0, length = 2 ** 20 } = {},
+): Generator<undefined, void> {
+  const piece = Buffer.alloc(length);
   const descriptor = openSync(path, "r");
   try {
     let position = start;
     for (let size = 1; size > 0; position += size) {
       size = readSync(descriptor, piece, 0, piece.length, position);
       use(piece.subarray(0, size));
+      yield;
     }
   } finally {
     closeSync(descriptor);
   }
 }
 
-export function hashFile(path: string): string {
+/** Calls `use` with the file's pieces from byte `start` on, in order. */
+export function readPieces(path: string, use: (piece: Uint8Array) => void, start = 0): void {
+  atOnce(readingPieces(path, use, { start }));
+}
+
+/** sha256 of a file that is read in pieces of a fraction of a millisecond. */
+export function* hashingFile(path: string): Generator<undefined, string> {
   const hash = createHash("sha256");
-  readPieces(path, (piece) => hash.update(piece));
+  yield* readingPieces(path, (piece) => hash.update(piece), { length: 2 ** 17 });
   return hash.digest("hex");
+}
+
+export function hashFile(path: string): string {
+  return atOnce(hashingFile(path));
 }
 
 /**

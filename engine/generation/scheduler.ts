@@ -81,10 +81,12 @@ export class Scheduler {
     return this.#waiting.length;
   }
 
-  /** Tokens that may be read at once now. */
-  get #chunk(): number {
-    const { chunkBeside } = meansTo[this.#options.goal];
-    return this.#batch.speaking.length === 0 ? Math.max(chunkAlone, chunkBeside) : chunkBeside;
+  /** Tokens that may be read at once now, of prompts and of a sequence to be scored. */
+  get #chunk(): { read: number; scored: number } {
+    const { chunkBeside, scoredBeside } = meansTo[this.#options.goal];
+    if (this.#batch.speaking.length > 0) return { read: chunkBeside, scored: scoredBeside };
+    const alone = Math.max(chunkAlone, chunkBeside);
+    return { read: alone, scored: alone };
   }
 
   /** Lets a request wait for its place in the batch. @throws EngineBusyError, EngineRequestError */
@@ -165,7 +167,7 @@ export class Scheduler {
     // Rows of one step lie in neighbouring slots and cost what the longest does.
     for (const turn of reading.slice(reading.indexOf(first) + 1)) {
       longest = Math.max(longest, unread(turn));
-      if ((turns.length + 1) * longest > this.#chunk) break;
+      if ((turns.length + 1) * longest > this.#chunk.read) break;
       turns.push(turn);
     }
     return turns;
@@ -176,7 +178,7 @@ export class Scheduler {
     const { cache } = this.#batch;
     for (const turn of turns) if (turn.cached === 0) this.#batch.begin(turn);
     const rows = turns.map(({ reply, cached, adapter }) => {
-      return { tokens: reply.request.promptTokens.slice(cached, cached + this.#chunk), start: cached, adapter };
+      return { tokens: reply.request.promptTokens.slice(cached, cached + this.#chunk.read), start: cached, adapter };
     });
     const time = Math.max(...rows.map(({ tokens }) => tokens.length));
     const ends = turns.flatMap((turn, row) => {
@@ -222,7 +224,7 @@ export class Scheduler {
     if (first === undefined) return;
     const { job, resolve, reject } = first;
     try {
-      if (!(await job.advance(this.#chunk))) return;
+      if (!(await job.advance(this.#chunk.scored))) return;
       resolve(job.logProbs);
     } catch (cause) {
       reject(cause);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Architecture } from "../architectures/architecture.ts";
+import { allFinite } from "../checkpoint/finite.ts";
 import { encodeSafetensors, openSafetensors, readTensor } from "../checkpoint/safetensors.ts";
 import { atOnce } from "../in-slices.ts";
 import { CheckpointError } from "../types.ts";
@@ -91,7 +92,7 @@ export function* readingPeftAdapter(folder: string, architecture: Architecture):
       );
     }
     const data = readTensor(file, name);
-    if (!data.every(Number.isFinite)) throw new CheckpointError(`${path}: tensor ${name} holds NaN or infinity`);
+    if (!allFinite(data)) throw new CheckpointError(`${path}: tensor ${name} holds NaN or infinity`);
     return data;
   };
   const matrices = new Map<string, LoraMatrices>();

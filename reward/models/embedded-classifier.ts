@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { allFinite } from "../../engine/checkpoint/finite.ts";
 import { openSafetensors, readTensor } from "../../engine/checkpoint/safetensors.ts";
 import { createSession, floats, type GraphSession } from "../../engine/runtime/session.ts";
 import {
@@ -63,7 +64,7 @@ function readWeights(config: ClassifierConfig, path: string): Map<string, Float3
       throw new Error(`${path}: expected tensor ${name} of shape [${shape.join(", ")}] by config.json, got ${found}`);
     }
     const values = readTensor(file, name);
-    if (!values.every(Number.isFinite)) throw new Error(`${path}: tensor ${name} holds values that are not finite`);
+    if (!allFinite(values)) throw new Error(`${path}: tensor ${name} holds values that are not finite`);
     weights.set(name satisfies ParameterName, values);
   }
   const sha256 = createHash("sha256").update(readFileSync(path)).digest("hex");

@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { hashingFile } from "../../engine/checkpoint/file-hash.ts";
+import { inSlices, longRest } from "../../engine/in-slices.ts";
 import { CheckpointError } from "../../engine/types.ts";
 
 /** JSON has no NaN: a run that diverged left null in its place. */
@@ -53,14 +52,12 @@ export interface AdapterFolder {
   manifest: AdapterManifest;
 }
 
-async function hashFile(file: string): Promise<string> {
-  const hash = createHash("sha256");
+async function hashWeights(file: string): Promise<string> {
   try {
-    await pipeline(createReadStream(file), hash);
+    return await inSlices(hashingFile(file), longRest);
   } catch (cause) {
     throw new CheckpointError(`Cannot read the adapter's weights ${file}`, { cause });
   }
-  return hash.digest("hex");
 }
 
 async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
@@ -91,7 +88,7 @@ export async function readAdapterFolder(folder: string, baseSha256: string): Pro
   }
   const config = await readJson(join(folder, "adapter_config.json"), peftConfigSchema);
   const weightsFile = join(folder, "adapter_model.safetensors");
-  const sha256 = await hashFile(weightsFile);
+  const sha256 = await hashWeights(weightsFile);
   if (manifest.sha256 !== undefined && manifest.sha256 !== sha256) {
     throw new CheckpointError(
       `${weightsFile} was changed: rejoinder.json names sha256 ${manifest.sha256}, it has ${sha256}`,

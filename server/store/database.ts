@@ -1,14 +1,18 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { Kysely, Migrator, SqliteDialect } from "kysely";
+import { Worker } from "node:worker_threads";
+import { Kysely } from "kysely";
+import { Migrator } from "kysely/migration";
+import { GenericSqliteWorkerDialect } from "kysely-generic-sqlite/worker";
+import { createNodeWorkerExecutor } from "kysely-generic-sqlite/worker-helper-node";
 import { firstTables } from "./migrations/0001-first-tables.ts";
 import { judgementsAndRewards } from "./migrations/0002-judgements-and-rewards.ts";
 import { lineage } from "./migrations/0003-lineage.ts";
 import { verdicts } from "./migrations/0004-verdicts.ts";
 import { rollout } from "./migrations/0005-rollout.ts";
 import { schedules } from "./migrations/0006-schedules.ts";
-import { openSqlite } from "./node-sqlite.ts";
 import type { Database } from "./schema.ts";
+import type { SqliteWorkerData } from "./sqlite-worker.ts";
 
 /** In order of their names; a migration that has shipped is never edited, the next one corrects it. */
 const migrations = {
@@ -26,8 +30,11 @@ const migrations = {
  */
 export async function openDatabase(file: string): Promise<Kysely<Database>> {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+  // Made when the first query comes; it lives until the database is closed.
+  const worker = () => new Worker(new URL("./sqlite-worker.ts", import.meta.url));
+  const data: SqliteWorkerData = { file };
   const db = new Kysely<Database>({
-    dialect: new SqliteDialect({ database: openSqlite(file) }),
+    dialect: new GenericSqliteWorkerDialect(createNodeWorkerExecutor({ worker, data })),
   });
   const migrator = new Migrator({
     db,

@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import type { SqliteDatabase } from "kysely";
+import type { IGenericSqlite } from "kysely-generic-sqlite";
 
 function bindable(value: unknown): SQLInputValue {
   if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "bigint") {
@@ -10,28 +10,28 @@ function bindable(value: unknown): SQLInputValue {
 }
 
 /**
- * Opens a SQLite file with Node's own driver, in the shape that Kysely's SqliteDialect drives.
+ * Opens a SQLite file with Node's own driver, in the shape that Kysely's dialect drives.
  * `synchronous=FULL` makes a committed write survive a power cut: an acknowledged exchange is never lost.
  * @param file path, or ":memory:"
  */
-export function openSqlite(file: string): SqliteDatabase {
-  const database = new DatabaseSync(file);
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
-  database.exec("PRAGMA busy_timeout = 5000");
-  database.exec("PRAGMA foreign_keys = ON");
+export function openSqlite(file: string): IGenericSqlite<DatabaseSync> {
+  const db = new DatabaseSync(file);
+  db.exec("PRAGMA journal_mode = WAL");
+  db.exec("PRAGMA synchronous = FULL");
+  db.exec("PRAGMA busy_timeout = 5000");
+  db.exec("PRAGMA foreign_keys = ON");
   // What is deleted is overwritten, not left in free pages: erasing a person's data must erase it.
-  database.exec("PRAGMA secure_delete = ON");
+  db.exec("PRAGMA secure_delete = ON");
   return {
-    prepare(sql) {
-      const statement = database.prepare(sql);
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters) => statement.all(...parameters.map(bindable)),
-        run: (parameters) => statement.run(...parameters.map(bindable)),
-        iterate: (parameters) => statement.iterate(...parameters.map(bindable)),
-      };
+    db,
+    query(_, sql, parameters) {
+      const statement = db.prepare(sql);
+      const values = parameters.map(bindable);
+      if (statement.columns().length > 0) return { rows: statement.all(...values) };
+      const { changes, lastInsertRowid } = statement.run(...values);
+      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
     },
-    close: () => database.close(),
+    iterator: (_, sql, parameters) => db.prepare(sql).iterate(...parameters.map(bindable)),
+    close: () => db.close(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Migration } from "kysely";
+import type { Migration } from "kysely/migration";
 
 /** Reviews of judgements that were set aside, and the scores that a later reward version has replaced. */
 export const judgementsAndRewards: Migration = {

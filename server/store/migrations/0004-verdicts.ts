@@ -1,4 +1,4 @@
-import type { Migration } from "kysely";
+import type { Migration } from "kysely/migration";
 
 /** What the gate said about each adapter. */
 export const verdicts: Migration = {

@@ -1,4 +1,5 @@
-import { type Migration, sql } from "kysely";
+import { sql } from "kysely";
+import type { Migration } from "kysely/migration";
 
 /** Candidates in shadow and canary, and what the watcher asks of the log. */
 export const rollout: Migration = {

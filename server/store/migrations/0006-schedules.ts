@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Kysely, Migration } from "kysely";
+import type { Kysely } from "kysely";
+import type { Migration } from "kysely/migration";
 
 /** Which store this is, for services that several installations share. */
 async function nameInstallation(db: Kysely<unknown>): Promise<void> {
