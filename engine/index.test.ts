@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rememberWeights } from "./architectures/architecture.ts";
@@ -282,6 +283,16 @@ describe("adapters", () => {
   it("are the same however often they are loaded", async () => {
     expect((await engine.loadAdapter(folders[0] as string)).sha256).toBe(adapters[1]);
     expect(engine.stats().residentAdapters.length).toBe(2);
+  });
+
+  it("are refused with the weights of another and its own scaling, which the hash does not tell apart", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "rejoinder-adapter-"));
+    cpSync(folders[0] as string, folder, { recursive: true });
+    const path = join(folder, "adapter_config.json");
+    const config = JSON.parse(readFileSync(path, "utf8")) as { lora_alpha: number };
+    writeFileSync(path, JSON.stringify({ ...config, lora_alpha: 2 * config.lora_alpha }));
+    await expect(engine.loadAdapter(folder)).rejects.toThrow(/scales by .* loaded already scaled by/);
+    rmSync(folder, { recursive: true });
   });
 
   it("are refused by file and tensor when they do not fit", async () => {

@@ -124,7 +124,10 @@ export interface Engine {
     request: GenerationRequest,
     options?: { signal?: AbortSignal },
   ): AsyncGenerator<GenerationChunk, GenerationResult, void>;
-  /** Stages a PEFT folder beside the base weights. Idempotent by hash. @throws CheckpointError */
+  /**
+   * Stages a PEFT folder beside the base weights. Idempotent by hash.
+   * @throws CheckpointError, also for weights that are resident with another scaling
+   */
   loadAdapter(folder: string): Promise<AdapterInfo>;
   /** Drops an adapter once the replies that use it have ended. */
   unloadAdapter(sha256: string): Promise<void>;

@@ -1,14 +1,15 @@
 /** The engine as its callers see it: a proxy for the thread that does the work. */
 import type { Worker } from "node:worker_threads";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import type {
-  AdapterInfo,
-  ChatMessage,
-  Engine,
-  GenerationChunk,
-  GenerationRequest,
-  GenerationResult,
-  ModelInfo,
+import {
+  type AdapterInfo,
+  type ChatMessage,
+  CheckpointError,
+  type Engine,
+  type GenerationChunk,
+  type GenerationRequest,
+  type GenerationResult,
+  type ModelInfo,
 } from "../types.ts";
 import { type Counts, type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import { readAdapter } from "./read-adapter.ts";
@@ -31,7 +32,8 @@ export class EngineClient implements Engine {
   readonly #tokenizer: Tokenizer;
   readonly #replies = new Map<number, ReplyStream<ReplyItem>>();
   readonly #questions = new Map<number, Question>();
-  readonly #adapters = new Set<string>();
+  /** Scaling by sha256 of those that are resident. */
+  readonly #adapters = new Map<string, number>();
   #counts: Counts = { active: 0, queued: 0, tokensGenerated: 0 };
   #nextId = 0;
   /** Why nothing can be asked of the thread any more. */
@@ -106,9 +108,15 @@ export class EngineClient implements Engine {
 
   async loadAdapter(folder: string): Promise<AdapterInfo> {
     if (this.#ended !== null) throw this.#ended;
-    const { info, adapter } = await readAdapter(this.#modelDir, folder);
+    const { info, scaling, adapter } = await readAdapter(this.#modelDir, folder);
+    const resident = this.#adapters.get(info.sha256);
+    if (resident !== undefined && resident !== scaling) {
+      throw new CheckpointError(
+        `${folder}: adapter_config.json scales by ${scaling} the weights that are loaded already scaled by ${resident}`,
+      );
+    }
     await this.#ask({ type: "addAdapter", adapter }, [adapter.matrices.buffer as ArrayBuffer]);
-    this.#adapters.add(info.sha256);
+    this.#adapters.set(info.sha256, scaling);
     return info;
   }
 
@@ -122,7 +130,7 @@ export class EngineClient implements Engine {
   }
 
   stats(): ReturnType<Engine["stats"]> {
-    return { ...this.#counts, residentAdapters: [...this.#adapters] };
+    return { ...this.#counts, residentAdapters: [...this.#adapters.keys()] };
   }
 
   async close(): Promise<void> {

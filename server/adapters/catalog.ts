@@ -76,11 +76,19 @@ export async function openAdapterCatalog(options: AdapterCatalogOptions): Promis
 
     async verified(adapter) {
       const folder = await readAdapterFolder(await artifacts.fetch(adapter.folder), baseSha256);
-      if (folder.sha256 === adapter.sha256) return folder;
-      throw new CheckpointError(
-        `${folder.folder}/adapter_model.safetensors was changed: ${adapter.name}@${adapter.version} was registered ` +
-          `with sha256 ${adapter.sha256}, the file has ${folder.sha256}`,
-      );
+      const changed = (file: string, registered: string, found: string): never => {
+        throw new CheckpointError(
+          `${folder.folder}/${file} was changed: ${adapter.name}@${adapter.version} was registered with ` +
+            `${registered}, the file has ${found}`,
+        );
+      };
+      if (folder.sha256 !== adapter.sha256) {
+        changed("adapter_model.safetensors", `sha256 ${adapter.sha256}`, folder.sha256);
+      }
+      const shape = ({ rank, alpha, targetModules }: Pick<StoredAdapter, "rank" | "alpha" | "targetModules">) =>
+        `rank ${rank}, alpha ${alpha} and modules ${targetModules.join(", ")}`;
+      if (shape(folder) !== shape(adapter)) changed("adapter_config.json", shape(adapter), shape(folder));
+      return folder;
     },
 
     async register({ version, folder, runId }) {

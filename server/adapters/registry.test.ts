@@ -152,6 +152,11 @@ describe("promotion", () => {
 
   it("refuses an adapter whose file was changed, by name", async () => {
     await add(1);
+    const config = join(folder, "adapters", "1", "adapter_config.json");
+    const whole = readFileSync(config, "utf8");
+    writeFileSync(config, JSON.stringify({ ...JSON.parse(whole), lora_alpha: 123 }));
+    await expect(registry.promote(1, "ann", "")).rejects.toThrow(/adapter_config\.json was changed: .* alpha 123/);
+    writeFileSync(config, whole);
     const file = join(folder, "adapters", "1", "adapter_model.safetensors");
     appendFileSync(file, " ");
     await expect(registry.promote(1, "ann", "")).rejects.toThrow(/adapters\/1\/adapter_model\.safetensors was changed/);
