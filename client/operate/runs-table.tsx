@@ -22,7 +22,7 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
           <Table.Tr>
             <Table.Th>Run</Table.Th>
             <Table.Th>State</Table.Th>
-            <Table.Th>Progress</Table.Th>
+            <Table.Th>Steps</Table.Th>
             <Table.Th>Exchanges</Table.Th>
             <Table.Th>From</Table.Th>
             <Table.Th>Result</Table.Th>
@@ -51,7 +51,7 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
                 {run.error && <div className={classes.fault}>{run.error.message}</div>}
               </Table.Td>
               <Table.Td miw="7rem">
-                {run.steps === 0 ? "–" : <StepProgress step={run.step} steps={run.steps} />}
+                <StepProgress run={run} />
               </Table.Td>
               <Table.Td className={classes.number}>{run.exchanges}</Table.Td>
               <Table.Td>{run.parent ? <AdapterName adapter={run.parent} /> : "base"}</Table.Td>
@@ -71,7 +71,11 @@ export function RunsTable({ runs, shown, onShow, onCancel }: RunsTableProps) {
   );
 }
 
-function StepProgress({ step, steps }: { step: number; steps: number }) {
+/** Of a run under way how far it is; of one that is over how many steps it took, which early stopping may have made few. */
+function StepProgress({ run }: { run: TrainingRun }) {
+  const { step, steps } = run;
+  if (steps === 0) return "–";
+  if (!isUnfinishedRun(run)) return <span className={classes.number}>{step}</span>;
   return (
     <>
       <span className={classes.number}>
