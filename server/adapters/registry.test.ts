@@ -2,8 +2,6 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { createEngine } from "../../engine/index.ts";
-import type { Engine } from "../../engine/types.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { sampleVerdict } from "../gate/sample-gate.ts";
 import type { FanOut } from "../ports.ts";
@@ -11,23 +9,18 @@ import type { Deployment } from "../protocol/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { deployInitialAdapter } from "./first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "./registry.ts";
-import { writeSampleAdapter, writeSampleModel } from "./sample-model.ts";
+import { openSampleEngine, type SampleEngine } from "./sample-engine.ts";
+import { writeSampleAdapter } from "./sample-model.ts";
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
-let models: string;
+let engine: SampleEngine["engine"];
 let modelDir: string;
-let engine: Engine;
+let closeEngine: SampleEngine["close"];
 beforeAll(async () => {
-  models = mkdtempSync(join(tmpdir(), "rejoinder-model-"));
-  modelDir = join(models, "sample");
-  writeSampleModel(modelDir);
-  engine = await createEngine({ modelDir, threads: 1, maxConcurrent: 4, maxQueue: 4 });
+  ({ engine, modelDir, close: closeEngine } = await openSampleEngine());
 });
-afterAll(async () => {
-  await engine.close();
-  rmSync(models, { recursive: true });
-});
+afterAll(() => closeEngine());
 
 let folder: string;
 let store: Store;

@@ -5,23 +5,13 @@ import { fileURLToPath } from "node:url";
 import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
 import { encodeSafetensors } from "../../engine/checkpoint/safetensors.ts";
+import { randomStream } from "../../engine/generation/random.ts";
 import { freshAdapter } from "../../engine/lora/adapter.ts";
 import { writePeftAdapter } from "../../engine/lora/peft.ts";
 import type { AdapterProbe } from "./manifest.ts";
 
 /** Only the tokenizer is taken from here; it is in the repository whether or not the weights are. */
 const embeddedModel = fileURLToPath(new URL("../../models/rejoinder-tiny", import.meta.url));
-
-/** Uniform in 0..1 (mulberry32). */
-function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /**
  * Writes a checkpoint folder: two small layers under the embedded model's tokenizer.
@@ -44,7 +34,7 @@ export function writeSampleModel(folder: string, seed = 1, contextLength = 512):
   for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
     copyFileSync(join(embeddedModel, file), join(folder, file));
   }
-  const random = seededRandom(seed);
+  const random = randomStream(seed);
   const tensors = new Map<string, { data: Float32Array; shape: readonly number[] }>();
   for (const [name, shape] of readArchitecture(folder).parameters) {
     const size = shape.reduce((product, length) => product * length, 1);
@@ -57,7 +47,7 @@ export function writeSampleModel(folder: string, seed = 1, contextLength = 512):
 /** Writes a PEFT folder with rejoinder.json for that checkpoint; another seed, another adapter. Returns its sha256. */
 export function writeSampleAdapter(folder: string, modelFolder: string, seed: number, probe?: AdapterProbe): string {
   const { architecture, sha256: baseSha256 } = readCheckpoint(modelFolder);
-  const random = seededRandom(seed);
+  const random = randomStream(seed);
   const shape = { rank: 2, alpha: 4, targetModules: ["q_proj", "v_proj"], rankStabilized: false };
   const adapter = freshAdapter(architecture, shape, random);
   for (const { b } of adapter.matrices.values()) for (let i = 0; i < b.length; i++) b[i] = random() - 0.5;

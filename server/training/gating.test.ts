@@ -2,10 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { createEngine } from "../../engine/index.ts";
-import type { Engine } from "../../engine/types.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "../adapters/registry.ts";
-import { writeSampleAdapter, writeSampleModel } from "../adapters/sample-model.ts";
+import { openSampleEngine, type SampleEngine } from "../adapters/sample-engine.ts";
+import { writeSampleAdapter } from "../adapters/sample-model.ts";
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { createSampleGate } from "../gate/sample-gate.ts";
 import { createSqliteJobQueue } from "../jobs/sqlite-queue.ts";
@@ -18,19 +17,13 @@ import { createTrainingService, type TrainingService } from "./service.ts";
 // A gate runs at low priority: on a machine that is busy otherwise it takes its time.
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
-let models: string;
+let engine: SampleEngine["engine"];
 let modelDir: string;
-let engine: Engine;
+let closeEngine: SampleEngine["close"];
 beforeAll(async () => {
-  models = mkdtempSync(join(tmpdir(), "rejoinder-model-"));
-  modelDir = join(models, "sample");
-  writeSampleModel(modelDir);
-  engine = await createEngine({ modelDir, threads: 1, maxConcurrent: 4, maxQueue: 4 });
+  ({ engine, modelDir, close: closeEngine } = await openSampleEngine());
 });
-afterAll(async () => {
-  await engine.close();
-  rmSync(models, { recursive: true });
-});
+afterAll(() => closeEngine());
 
 let folder: string;
 let store: Store;
