@@ -33,7 +33,7 @@ export interface TokenAlternative {
   logProb: number;
 }
 
-/** One step of a reply. Text may be empty while a character or a possible stop string is incomplete. */
+/** One or several steps of a reply. Text may be empty while a character or a possible stop string is incomplete. */
 export interface GenerationChunk {
   tokens: readonly number[];
   /** Log-prob (nats) of each token under the distribution it was really sampled from. */

@@ -72,6 +72,11 @@ export class Scheduler {
     return this.#batch.size;
   }
 
+  /** Whether the next step has nothing to read and nothing to score. */
+  get onlySpeaks(): boolean {
+    return this.#batch.reading.length + this.#waiting.length + this.#scoring.length === 0;
+  }
+
   /** Bytes that keys and values of those in work take. */
   get cacheBytes(): number {
     return this.#batch.cache.bytes;

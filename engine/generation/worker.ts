@@ -4,7 +4,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { openBaseModel } from "../open-base-model.ts";
 import { checkDevice } from "../runtime/device.ts";
 import type { ModelInfo } from "../types.ts";
-import { type FromWorker, type ToWorker, toWire, type WireReplyEvent, type WorkerSettings } from "./messages.ts";
+import { EventFrames } from "./event-frames.ts";
+import { type FromWorker, type ToWorker, toWire, type WorkerSettings } from "./messages.ts";
 import { Scheduler } from "./scheduler.ts";
 import { StepModel } from "./step-model.ts";
 
@@ -31,31 +32,28 @@ async function open(): Promise<{ model: StepModel; info: ModelInfo }> {
 }
 
 function serve(model: StepModel): void {
-  let events: WireReplyEvent[] = [];
   let running: Promise<void> | null = null;
   let isClosing = false;
 
+  const frames = new EventFrames((events) => {
+    const { active, queued, tokensGenerated } = scheduler;
+    tell({ type: "events", events, counts: { active, queued, tokensGenerated } });
+  });
   const scheduler = new Scheduler(model, settings.vocabulary, {
     maxConcurrent: settings.maxConcurrent,
     maxQueue: settings.maxQueue,
     prefixBytes: settings.prefixBytes,
     goal: settings.goal,
-    emit: (event) => {
-      // All that one step brings goes out as one message.
-      if (events.length === 0) queueMicrotask(sendEvents);
-      events.push("error" in event ? { id: event.id, error: toWire(event.error) } : event);
-    },
+    emit: (event) => frames.add("error" in event ? { id: event.id, error: toWire(event.error) } : event),
   });
-
-  function sendEvents(): void {
-    const { active, queued, tokensGenerated } = scheduler;
-    tell({ type: "events", events, counts: { active, queued, tokensGenerated } });
-    events = [];
-  }
 
   /** Steps until there is nothing to do. Each run begins in a new turn of the event loop, so messages get in between. */
   async function run(): Promise<void> {
-    while (!isClosing && (await scheduler.advance()));
+    while (!isClosing) {
+      const goesOn = await scheduler.advance();
+      frames.sendDue(goesOn && scheduler.onlySpeaks);
+      if (!goesOn) break;
+    }
     running = null;
   }
 
