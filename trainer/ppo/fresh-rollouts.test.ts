@@ -152,7 +152,7 @@ describe("the prompts of a round", () => {
 describe("PPO on fresh rollouts", { timeout: 120_000 }, () => {
   it("raises the reward from round to round", async () => {
     const { finished, events } = await run(
-      jobOf("run", { rounds: 16, repliesPerPrompt: 8 }, { batchSize: 12, learningRate: 0.03, klTarget: 10 }),
+      jobOf("run", { rounds: 16, repliesPerPrompt: 8 }, { batchSize: 12, learningRate: 0.02, klTarget: 10 }),
     );
     expect(finished).toBe(true);
     const byRound = new Map(
@@ -160,7 +160,7 @@ describe("PPO on fresh rollouts", { timeout: 120_000 }, () => {
     );
     const rewards = [...byRound.values()];
     expect(rewards).toHaveLength(16);
-    // Single rounds of 48 short replies are off by a fifth or so.
+    // Single rounds of 48 short replies are off by a fifth or so; with seeds 1 to 8 it is 1.3 to 1.6 times.
     const last = rewards.slice(-4).reduce((sum, reward) => sum + (reward ?? 0) / 4, 0);
     expect(last).toBeGreaterThan(1.25 * (rewards[0] ?? 0));
     expect(events[0]).toEqual({ type: "started", runId: "run", exchanges: 6, discarded: {}, steps: 16 * 2 * 4 });
