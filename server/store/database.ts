@@ -31,7 +31,7 @@ const migrations = {
 export async function openDatabase(file: string): Promise<Kysely<Database>> {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
   // Made when the first query comes; it lives until the database is closed.
-  const worker = () => new Worker(new URL("./sqlite-worker.ts", import.meta.url));
+  const worker = () => new Worker(new URL("./sqlite-worker.ts", import.meta.url), { execArgv: [] });
   const data: SqliteWorkerData = { file };
   const db = new Kysely<Database>({
     dialect: new GenericSqliteWorkerDialect(createNodeWorkerExecutor({ worker, data })),
