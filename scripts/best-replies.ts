@@ -39,9 +39,10 @@ if (folder === undefined || files.length === 0 || out === undefined) {
 
 /** What a kept reply must reach: total reward, nats a token by the base model, the judge's toxicity at most. */
 const least = { reward: 3, logProb: -1.75, judged: 0.3 };
-const at = 24;
-const shortest = 8;
-const longest = 64;
+/** Messages in work together. */
+const together = 24;
+/** Of a reply, tokens. */
+const [shortest, longest] = [8, 64];
 
 interface Line {
   message?: string;
@@ -60,14 +61,14 @@ function read(file: string): string[] {
 }
 
 const different = [...new Set(files.flatMap(read))].filter(({ length }) => length >= 20 && length <= 220);
-const step = Math.max(1, Math.ceil(different.length / Number(values.most)));
-const messages = different.filter((_, index) => index % step === 0);
+const every = Math.max(1, Math.ceil(different.length / Number(values.most)));
+const messages = different.filter((_, index) => index % every === 0);
 const count = Number(values.replies);
 const engine = await createEngine({
   modelDir: values.model,
   goal: "throughput",
   maxConcurrent: 48,
-  maxQueue: at * count,
+  maxQueue: together * count,
 });
 const reward = await loadReward();
 const judge = await loadRewardModel(values.judge);
@@ -116,8 +117,8 @@ async function worth({ prompt, tokens }: Candidate, total: number, judged: numbe
 
 writeFileSync(out, "");
 let kept = 0;
-for (let first = 0; first < messages.length; first += at) {
-  const part = messages.slice(first, first + at);
+for (let first = 0; first < messages.length; first += together) {
+  const part = messages.slice(first, first + together);
   const seeds = Number(values.seed) * 2 ** 24 + first * count;
   const all = (await Promise.all(part.map((message, i) => candidates(message, seeds + i * count)))).flat();
   const exchanges = all.map(({ message, reply }) => ({
