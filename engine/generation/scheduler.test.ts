@@ -116,6 +116,20 @@ describe("Scheduler", () => {
     for (const [id, each] of asked.entries()) await expectAsAlone(resultOf(id), each);
   });
 
+  it("knows when the next step is one of those who speak, also where others wait for a place", async () => {
+    const { scheduler } = await createScheduler({ maxConcurrent: 1 });
+    scheduler.submit(0, request(0, 10, { maxTokens: 4 }));
+    expect(scheduler.onlySpeaks).toBe(false);
+    await scheduler.advance();
+    expect(scheduler.onlySpeaks).toBe(true);
+    scheduler.submit(1, request(1, 10, { maxTokens: 4 }));
+    expect(scheduler.onlySpeaks).toBe(true);
+    const scored = scheduler.score([5, 6, 7], 1, null);
+    expect(scheduler.onlySpeaks).toBe(false);
+    while (await scheduler.advance());
+    expect(await scored).toHaveLength(2);
+  });
+
   it("gives memory back when long ones have left, and all of it when nobody is in work", async () => {
     const { scheduler, resultOf } = await createScheduler({ maxConcurrent: 8 });
     const stays = request(0, 20, { maxTokens: 90 });

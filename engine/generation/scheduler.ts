@@ -74,7 +74,8 @@ export class Scheduler {
 
   /** Whether the next step has nothing to read and nothing to score. */
   get onlySpeaks(): boolean {
-    return this.#batch.reading.length + this.#waiting.length + this.#scoring.length === 0;
+    const mayJoin = this.queued > 0 && this.active < this.#options.maxConcurrent;
+    return !mayJoin && this.#batch.reading.length + this.#scoring.length === 0;
   }
 
   /** Bytes that keys and values of those in work take. */
