@@ -76,12 +76,11 @@ describe.runIf(canRun)("training on another machine", () => {
   }
 
   /**
-   * One exchange a step: `epochs` times as many steps as exchanges. Neither an early stop nor a reply that the policy has
-   * moved away from may leave a step out, which on random weights a run of hundreds of steps comes to.
+   * One exchange a step: `epochs` times as many steps as exchanges. Neither an early stop nor the rejection of replies
+   * that the policy has moved away from, to which hundreds of steps on random weights come, leaves a step out.
    */
   async function startRun(epochs = 1, url = server.url): Promise<string> {
-    const without = { earlyStopKl: 100, maxSequenceLogRatio: 20 };
-    const small = { epochs, batchSize: 1, valueWarmupSteps: 2, rank: 2, ...without };
+    const small = { epochs, batchSize: 1, valueWarmupSteps: 2, rank: 2, earlyStopKl: 100, maxSequenceLogRatio: 20 };
     const asked = { algorithm: "ppo", promote: false, settings: small };
     return (await post<{ id: string }>(`${url}/api/training/runs`, asked)).id;
   }
