@@ -215,6 +215,29 @@ describe("PPO on logged exchanges", () => {
     for (const { exchanges } of steps) expect(exchanges).toHaveLength(8);
   });
 
+  it("says of a batch of which no reply is near enough how many were left out, in place of its steps", async () => {
+    const path = join(folder, "snapshot.jsonl");
+    await logReplies(path, base, 0, checkpoint.sha256, 16);
+    const lines = readFileSync(path, "utf8").trim().split("\n");
+    const exchanges = lines.map((line) => JSON.parse(line) as ReturnType<typeof sampleExchange>);
+    const foreign = ({ logProbs }: (typeof exchanges)[number]) => logProbs.map((logProb) => logProb - 3);
+    writeExchanges(
+      path,
+      exchanges.map((exchange, row) => (row < 4 ? { ...exchange, logProbs: foreign(exchange) } : exchange)),
+    );
+    const settings = { epochs: 2, batchSize: 1, minibatchesPerBatch: 1, learningRate: 1e-6 };
+    const { events } = await run(jobOf({ settings }));
+    const metrics = events.filter((event) => event.type === "metric");
+    const gaps = metrics.filter(({ values }) => values.rejectedReplies === 1);
+    expect(gaps).toHaveLength(4);
+    for (const { step, values } of gaps) {
+      // The first of the two that the batch would have filled.
+      expect(step % 2).toBe(1);
+      expect(Object.keys(values).sort()).toEqual(["klCoefficient", "rejectedReplies", "rewardMean", "round"]);
+    }
+    expect(metrics).toHaveLength(2 * 12 + 4);
+  });
+
   it("warms up and decays the learning rate over the steps that are planned", async () => {
     await logReplies(join(folder, "snapshot.jsonl"), base, 0, checkpoint.sha256);
     const settings = { epochs: 1, warmupSteps: 2, decay: "linear", earlyStopKl: 100 } as const;

@@ -137,13 +137,15 @@ export async function ppo(
           progress.valueUpdates = valueWarmupSteps;
         }
         const experiences = toExperience(kept, learner.head, options);
-        const measured = {
+        const always = {
           round: round + 1,
           rewardMean: mean(rewards),
-          ...batchMetrics(experiences, settings.maxImportanceWeight),
           klCoefficient: progress.klCoefficient,
           rejectedReplies: rejected,
         };
+        const measured = { ...always, ...batchMetrics(experiences, settings.maxImportanceWeight) };
+        // Without steps, but not without a word: the curve is to say why it has a gap.
+        if (kept.length === 0) reporter.metric({ step: step + 1, steps, values: always });
 
         for (const minibatch of minibatchesOf(experiences, progress, settings)) {
           if (signal.aborted) return false;
