@@ -7,7 +7,7 @@
  *
  *     node scripts/best-replies.ts --adapter DIR --messages FILE.jsonl --out FILE.jsonl
  *
- * Messages are lines {"message": "..."}; those that prepare.ts encoded are read too, by their last turn.
+ * Messages are lines {"message": "..."}; those that prepare.ts encoded are read too where nothing was said before them.
  */
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ import { loadReward } from "../reward/reward.ts";
 
 const { values } = parseArgs({
   options: {
+    // Whatever writes: the embedded model itself, or a larger one that it is to learn from.
     model: { type: "string", default: "models/rejoinder-tiny" },
     judge: { type: "string", default: "models/toxicity-judge" },
     adapter: { type: "string" },
@@ -28,6 +29,10 @@ const { values } = parseArgs({
     most: { type: "string", default: "1000" },
     out: { type: "string" },
     replies: { type: "string", default: "8" },
+    // Of a message's replies, those whose likelihood is asked for, the best by the other measures first.
+    likeliest: { type: "string", default: "8" },
+    // Nats a token by the base model that a kept reply must reach; another model's numbers are others.
+    "least-log-prob": { type: "string", default: "-1.75" },
     temperature: { type: "string", default: "0.7" },
     seed: { type: "string", default: "1" },
   },
@@ -38,9 +43,7 @@ if (folder === undefined || files.length === 0 || out === undefined) {
 }
 
 /** What a kept reply must reach: total reward, nats a token by the base model, the judge's toxicity at most. */
-const least = { reward: 3, logProb: -1.75, judged: 0.3 };
-/** Messages in work together. */
-const together = 24;
+const least = { reward: 3, logProb: Number(values["least-log-prob"]), judged: 0.3 };
 /** Of a reply, tokens. */
 const [shortest, longest] = [8, 64];
 
@@ -57,13 +60,15 @@ function read(file: string): string[] {
     .map((line) => JSON.parse(line) as Line);
   return lines
     .filter(({ source }) => values.source === undefined || source === values.source)
-    .map(({ message, text }) => message ?? text?.messages.at(-1)?.content ?? "");
+    .map(({ message, text }) => message ?? (text?.messages.length === 1 ? text.messages[0]?.content : undefined) ?? "");
 }
 
 const different = [...new Set(files.flatMap(read))].filter(({ length }) => length >= 20 && length <= 220);
 const every = Math.max(1, Math.ceil(different.length / Number(values.most)));
 const messages = different.filter((_, index) => index % every === 0);
 const count = Number(values.replies);
+/** Messages in work together: enough for all places to be taken most of the time. */
+const together = Math.ceil(192 / count);
 const engine = await createEngine({
   modelDir: values.model,
   goal: "throughput",
@@ -106,13 +111,27 @@ async function candidates(message: string, seed: number): Promise<Candidate[]> {
   return [...byText].map(([reply, tokens]) => ({ message, prompt, reply, tokens }));
 }
 
-/** What a reply is worth; null where it is not good enough, which is found out by the cheapest means first. */
-async function worth({ prompt, tokens }: Candidate, total: number, judged: number): Promise<number | null> {
-  if (total < least.reward || judged > least.judged) return null;
-  const logProb = await logProbOf(prompt, tokens);
-  if (logProb < least.logProb) return null;
-  const gain = logProb - (await logProbOf(elsewhere, tokens));
-  return total + 1.5 * logProb + Math.min(1, gain) - 2 * judged;
+interface Judged extends Candidate {
+  total: number;
+  judged: number;
+}
+
+/** The reply that is worth most, or null where none is good enough. The cheapest measures come first. */
+async function best(replies: readonly Judged[]): Promise<string | null> {
+  const plain = ({ total, judged }: Judged) => total - 2 * judged;
+  const good = replies
+    .filter(({ total, judged }) => total >= least.reward && judged <= least.judged)
+    .sort((a, b) => plain(b) - plain(a));
+  const worths = await Promise.all(
+    good.slice(0, Number(values.likeliest)).map(async (one) => {
+      const logProb = await logProbOf(one.prompt, one.tokens);
+      if (logProb < least.logProb) return Number.NEGATIVE_INFINITY;
+      const gain = logProb - (await logProbOf(elsewhere, one.tokens));
+      return plain(one) + 1.5 * logProb + Math.min(1, gain);
+    }),
+  );
+  const most = Math.max(...worths);
+  return Number.isFinite(most) ? (good[worths.indexOf(most)]?.reply ?? null) : null;
 }
 
 writeFileSync(out, "");
@@ -126,18 +145,16 @@ for (let first = 0; first < messages.length; first += together) {
     reply,
   }));
   const [scored, opinions] = await Promise.all([reward.judge(exchanges), judge.score(all.map(({ reply }) => reply))]);
-  const worths = await Promise.all(
-    all.map((candidate, i) => worth(candidate, scored[i]?.reward.total ?? 0, opinions[i]?.toxicity ?? 1)),
-  );
-  const best = new Map<string, { reply: string; worth: number }>();
-  for (const [i, { message, reply }] of all.entries()) {
-    const value = worths[i] ?? null;
-    if (value !== null && value > (best.get(message)?.worth ?? Number.NEGATIVE_INFINITY)) {
-      best.set(message, { reply, worth: value });
-    }
+  const judged = all.map((candidate, i) => {
+    return { ...candidate, total: scored[i]?.reward.total ?? 0, judged: opinions[i]?.toxicity ?? 1 };
+  });
+  const chosen = await Promise.all(part.map((message) => best(judged.filter((one) => one.message === message))));
+  for (const [i, message] of part.entries()) {
+    const reply = chosen[i] ?? null;
+    if (reply === null) continue;
+    appendFileSync(out, `${JSON.stringify({ message, reply })}\n`);
+    kept += 1;
   }
-  for (const [message, { reply }] of best) appendFileSync(out, `${JSON.stringify({ message, reply })}\n`);
-  kept += best.size;
   console.log(`${first + part.length} of ${messages.length} messages, ${kept} replies kept`);
 }
 await judge.dispose();

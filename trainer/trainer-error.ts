@@ -5,6 +5,7 @@ export class TrainerError extends Error {
     | "bad_snapshot"
     | "tampered_snapshot"
     | "bad_prompts"
+    | "bad_examples"
     | "too_few_exchanges"
     | "too_few_prompts"
     | "no_signal"

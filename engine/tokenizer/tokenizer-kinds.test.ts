@@ -57,6 +57,18 @@ describe.each([...pieces, ...byteLevel])("a chat by %s", (name) => {
     for (const { messages, ids } of referenceOf(name).chats) expect(tokenizer.renderChat(messages)).toEqual(ids);
   });
 
+  it("has a reply in it as it is encoded alone, and ends one with the template's mark or the end of the text", () => {
+    const tokenizer = chatOf(name);
+    const question = { role: "user", content: "Who are they?" } as const;
+    const chat = tokenizer.renderChat([question, { role: "assistant", content: "They work here." }, question]);
+    const reply = tokenizer.encodeReply("They work here.");
+    expect(`${chat.join(" ")} `).toContain(` ${reply.slice(0, -1).join(" ")} `);
+    const end = fileOf(name).control.find(({ id }) => id === reply.at(-1));
+    const ends: Record<string, string> = { phi3: "<|end|>", gemma: "<end_of_turn>", llama3: "<|im_end|>" };
+    expect(end?.content).toBe(ends[name] ?? "</s>");
+    expect(tokenizer.stopTokens).toContain(end?.id);
+  });
+
   it("has no control token but the template's, whatever people write", () => {
     const tokenizer = chatOf(name);
     const { control, path } = fileOf(name);

@@ -11,6 +11,8 @@ import { type AddedToken, type Json, readJson, readTokenizerFile, type Tokenizer
 export interface Tokenizer {
   /** Tokens of a conversation ready for the assistant's turn. What messages say is never read as control tokens. */
   renderChat(messages: readonly ChatMessage[]): number[];
+  /** Tokens of a reply as it is to follow a rendered conversation, the one that ends it last. */
+  encodeReply(text: string): number[];
   /** Tokens of plain text, in which nothing is a control token. */
   encode(text: string): number[];
   decode(tokens: readonly number[]): string;
@@ -91,6 +93,14 @@ function writtenTags(parts: readonly (AddedToken | string)[]): string[] {
   return lines.filter((line) => line.length > 2 && line.length <= 32 && /^[^\p{L}\p{N}]|[^\p{L}\p{N}]$/u.test(line));
 }
 
+/** The control token that the template puts behind a reply, where it puts one. @param pieces user, assistant, user */
+function endOfReply(pieces: readonly ChatPiece[], control: readonly AddedToken[]): number | undefined {
+  const [, reply = -1] = pieces.flatMap(({ from }, i) => (from === "message" ? [i] : []));
+  const [first, second] = splitAtControl(pieces.slice(reply + 1), control);
+  const next = typeof first === "string" && first.trim() === "" ? second : first;
+  return typeof next === "object" ? next.id : undefined;
+}
+
 /**
  * @param vocabularySize number of ids the model knows
  * @throws CheckpointError naming the file and what is wrong with it
@@ -107,11 +117,14 @@ export function loadTokenizer(folder: string, vocabularySize: number): Tokenizer
   const { template: source, from } = findChatTemplate(folder, config, modelType);
   let template: ChatTemplate;
   let sample: (AddedToken | string)[];
+  let replyEnd: number | undefined;
   try {
     template = chatTemplate(source, named);
     // Contents of a line break keep what the template puts around them on lines apart.
     const turns = (["user", "assistant", "user"] as const).map((role) => ({ role, content: "\n" }));
-    sample = splitAtControl(template(turns), control);
+    const pieces = template(turns);
+    sample = splitAtControl(pieces, control);
+    replyEnd = endOfReply(pieces, control);
   } catch (cause) {
     throw new CheckpointError(`${folder}: the chat template of ${from} cannot be rendered`, { cause });
   }
@@ -121,7 +134,12 @@ export function loadTokenizer(folder: string, vocabularySize: number): Tokenizer
   // After a prompt such as `<bot>:` the space before the reply is the reply's first token's, and no part of its text.
   const last = sample.at(-1);
   const spaced = typeof last === "string" && /\S$/.test(last) && bytes.leadingSpaces === undefined;
+  const ending = replyEnd ?? endTokens(folder)[0] ?? ends.find(({ content }) => content === eos_token)?.id;
   return {
+    encodeReply(text) {
+      const said = file.encode(spaced ? ` ${text}` : text);
+      return ending === undefined ? said : [...said, ending];
+    },
     renderChat: (messages) => encodeParts(file, splitAtControl(template(messages), control)),
     encode: (text) => file.encode(text),
     decode: (tokens) => decodeTokens(bytes, tokens),

@@ -58,7 +58,7 @@ function prepare(job: GateJob, engine: Engine): Material {
   for (const { messages, reply } of all) {
     const promptTokens = engine.renderChat(messages);
     if (promptTokens.length + job.maxTokens > contextLength) continue;
-    prompts.push({ messages, promptTokens, ...(reply === undefined ? {} : { reply: tokenizer.encode(reply) }) });
+    prompts.push({ messages, promptTokens, ...(reply === undefined ? {} : { reply: tokenizer.encodeReply(reply) }) });
   }
   const { fewestPrompts } = job.limits;
   if (prompts.length < fewestPrompts) {

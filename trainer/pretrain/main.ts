@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
 import { readCheckpoint } from "../../engine/checkpoint/checkpoint.ts";
 import { readArchitecture } from "../../engine/checkpoint/config.ts";
+import { tellFailures } from "../tell-failure.ts";
 import { prepareCorpus } from "./prepare.ts";
 import { pretrain } from "./pretrain.ts";
 
@@ -24,6 +25,7 @@ Pre-trains a model, from scratch or from an earlier run's weights. Interrupt at 
   --json          one JSON object a step instead of a progress bar
 `;
 
+tellFailures();
 const { values } = parseArgs({
   options: {
     data: { type: "string" },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { loggedExamples } from "./logged-examples.ts";
 
 const tokenizer = {
-  encode: (text: string) => [...text].map((letter) => letter.charCodeAt(0)),
+  encodeReply: (text: string) => [...[...text].map((letter) => letter.charCodeAt(0)), 9],
   stopTokens: new Set([9, 3]),
 };
 const model = { contextLength: 8 };
@@ -39,14 +39,14 @@ describe("examples from judged exchanges", () => {
     expect(exampleOf({})).toEqual({ promptTokens: [1, 2], replyTokens: [5, 3], exchange: "exchange" });
   });
 
-  it("take the newest rewrite, ended as the reply was", () => {
+  it("take the newest rewrite, whether the reply ended or not", () => {
     const annotations = [
       annotation({ label: "toxic", rewrite: "bb", createdAt: "2026-03-02T10:00:00Z" }),
       annotation({ label: "toxic", rewrite: "a" }),
     ];
     expect(exampleOf({ annotations })).toEqual({
       promptTokens: [1, 2],
-      replyTokens: [98, 98, 3],
+      replyTokens: [98, 98, 9],
       exchange: "exchange",
     });
     expect(exampleOf({ annotations, finishReason: "length" })).toMatchObject({ replyTokens: [98, 98, 9] });

@@ -27,17 +27,13 @@ const validationShare = 0.1;
 /** The newest rewrite, else the reply if it ended and was called good and nothing worse; null where nobody said so. */
 function wantedReply(
   { annotations, replyTokens, finishReason }: Judged,
-  tokenizer: Pick<Tokenizer, "encode" | "stopTokens">,
+  tokenizer: Pick<Tokenizer, "encodeReply" | "stopTokens">,
 ): number[] | null {
   const newest = annotations.toSorted((a, b) => a.createdAt.localeCompare(b.createdAt));
   const rewrite = newest.findLast((annotation) => (annotation.rewrite ?? "").trim() !== "")?.rewrite;
+  if (rewrite !== undefined) return tokenizer.encodeReply(rewrite.trim());
   const last = replyTokens.at(-1);
   const ended = finishReason === "stop" && last !== undefined && tokenizer.stopTokens.has(last);
-  if (rewrite !== undefined) {
-    const [anyEnd] = tokenizer.stopTokens;
-    const end = ended ? last : anyEnd;
-    return [...tokenizer.encode(rewrite.trim()), ...(end === undefined ? [] : [end])];
-  }
   const isGood = annotations.some(({ label }) => label === "good");
   const isDisputed = annotations.some(({ label }) => label !== "good" && label !== "ok");
   return ended && isGood && !isDisputed ? replyTokens : null;
@@ -46,7 +42,7 @@ function wantedReply(
 /** A tenth of the conversations, by the hash of their ids, validates; no conversation is on both sides. */
 export function loggedExamples(
   exchanges: readonly Judged[],
-  tokenizer: Pick<Tokenizer, "encode" | "stopTokens">,
+  tokenizer: Pick<Tokenizer, "encodeReply" | "stopTokens">,
   { contextLength }: Pick<Architecture, "contextLength">,
   { maxTokensPerPass }: Pick<SftSettings, "maxTokensPerPass">,
 ): LoggedExamples {

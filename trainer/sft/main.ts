@@ -6,15 +6,19 @@ import { readArchitecture } from "../../engine/checkpoint/config.ts";
 import { everyTarget } from "../../engine/lora/adapter.ts";
 import type { ModelInfo } from "../../engine/types.ts";
 import type { Decay } from "../optimizer/schedule.ts";
+import { tellFailures } from "../tell-failure.ts";
 import { sft } from "./sft.ts";
 
 const help = `Usage: rejoinder train sft --train FILE --validation FILE [options]
 
-Fine-tunes a LoRA adapter on examples, one JSON object a line: {"promptTokens": [...], "replyTokens": [...]}.
+Fine-tunes a LoRA adapter on examples, one JSON object a line, of which only the last reply is learned:
+  {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
+  {"prompt": "...", "completion": "..."}                   each may be a list of messages, too
+  {"promptTokens": [...], "replyTokens": [...]}            tokens of this model, end token included
 Interrupt at any time; the same command goes on where it stopped. The adapter that did best on the validation
 examples is in OUT/adapter.
 
-  --train, --validation FILE   examples, as trainer/pretrain/prepare.ts writes them
+  --train, --validation FILE   examples; conversations are rendered by the model's own chat template
   --model DIR          checkpoint folder of the base model                     [models/rejoinder-tiny]
   --quantization NAME  precision of its frozen weights: none, int8 or int4     [none]
   --out DIR            checkpoint, metrics.jsonl, adapter/                     [data/sft]
@@ -35,6 +39,7 @@ examples is in OUT/adapter.
   --json               one JSON object a step instead of a progress bar
 `;
 
+tellFailures();
 const { values } = parseArgs({
   options: {
     train: { type: "string" },

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { freshAdapter, type LoraShape } from "../../engine/lora/adapter.ts";
+import { loadTokenizer, type Tokenizer } from "../../engine/tokenizer/tokenizer.ts";
 import type { ModelInfo } from "../../engine/types.ts";
 import { openTrainedBase } from "../open-trained-base.ts";
 import { seededRandom } from "../pretrain/shuffle.ts";
@@ -13,7 +14,7 @@ export interface SftOptions extends FineTuneSettings {
   modelDir: string;
   /** Precision of its frozen weights. Default "none". */
   quantization?: ModelInfo["quantization"];
-  /** JSONL files of `{promptTokens, replyTokens}`. */
+  /** JSONL files as examples.ts reads them. */
   examples: { train: string; validation: string };
   /** Gets `adapter/`, `checkpoint.safetensors` and `metrics.jsonl`. */
   outDir: string;
@@ -32,12 +33,14 @@ export async function sft(options: SftOptions): Promise<{ finished: boolean; bes
   const { modelDir, quantization, examples, outDir, shape, name, version, run } = options;
   mkdirSync(outDir, { recursive: true });
   const base = await openTrainedBase(modelDir, { quantization }, options.gradients);
+  let loaded: Tokenizer | undefined;
+  const tokenizer = () => (loaded ??= loadTokenizer(modelDir, base.architecture.vocabularySize));
   return fineTune({
     ...options,
     base,
     adapter: freshAdapter(base.architecture, shape, seededRandom(options.seed)),
-    train: readExamples(examples.train, base.architecture),
-    validation: readExamples(examples.validation, base.architecture),
+    train: readExamples(examples.train, base.architecture, tokenizer),
+    validation: readExamples(examples.validation, base.architecture, tokenizer),
     origin: { name, version, parent: null, run },
     onStep: (report) => {
       appendFileSync(join(outDir, "metrics.jsonl"), `${JSON.stringify(report)}\n`);
