@@ -32,6 +32,8 @@ export interface EngineOptions {
   prefixBytes?: number;
   /** What counts: how soon the next token of each reply comes, or how many replies an hour. Default "latency". */
   goal?: Goal;
+  /** Called once should the engine's thread end by itself: from then on nothing can be asked of the engine. */
+  onFailure?: (cause: Error) => void;
 }
 
 /**
@@ -49,6 +51,7 @@ export async function createEngine({
   maxQueue = 64,
   prefixBytes = 2 ** 23,
   goal = "latency",
+  onFailure,
 }: EngineOptions): Promise<Engine> {
   for (const [name, value, least] of [
     ["threads", threads, 1],
@@ -79,5 +82,5 @@ export async function createEngine({
     goal,
   };
   const worker = new Worker(new URL("./generation/worker.ts", import.meta.url), { workerData });
-  return EngineClient.attach(worker, modelDir, tokenizer);
+  return EngineClient.attach(worker, modelDir, tokenizer, onFailure);
 }

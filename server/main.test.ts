@@ -44,6 +44,21 @@ afterEach(async () => {
   }
 });
 
+/** Lets a signal break the process's thread whose file has this name, by a message that it cannot read. */
+const breakable = (name: string) => {
+  const code = `
+    import { syncBuiltinESMExports } from "node:module";
+    import threads from "node:worker_threads";
+    threads.Worker = class extends threads.Worker {
+      constructor(file, options) {
+        super(file, options);
+        if (String(file).endsWith(${JSON.stringify(name)})) process.once("SIGUSR2", () => this.postMessage(null));
+      }
+    };
+    syncBuiltinESMExports();`;
+  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` };
+};
+
 function spawnServer(settings: Record<string, string> = {}, args: string[] = []) {
   const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), ...args], {
     env: { ...process.env, PORT: "0", MODEL: model, DATA_DIR: dataDir, THREADS: "1", LOG_LEVEL: "warn", ...settings },
@@ -60,8 +75,8 @@ function spawnServer(settings: Record<string, string> = {}, args: string[] = [])
   return { child, output };
 }
 
-async function start() {
-  const { child, output } = spawnServer();
+async function start(settings: Record<string, string> = {}) {
+  const { child, output } = spawnServer(settings);
   await vi.waitFor(
     () => {
       if (child.exitCode !== null) throw new Error(`The server ended with code ${child.exitCode}: ${output.error}`);
@@ -102,6 +117,28 @@ const waitFor = <T>(look: () => T) => vi.waitFor(look, { timeout: 60_000, interv
 const long = { maxTokens: 480, temperature: 1, topP: 1, seed: 1 };
 
 describe.runIf(existsSync(reward))("the server as a process", () => {
+  test.each([
+    ["engine's", "generation/worker.ts"],
+    ["database's", "sqlite-worker.ts"],
+  ])(
+    "it ends, and says why, when the %s thread does; the reply that was cut is marked as such",
+    async (whose, file) => {
+      const { child, output, url } = await start(breakable(file));
+      const { tokens, send } = await connect(url);
+      const ack = await send({ options: long });
+      if (!ack.ok) throw new Error("The message was refused");
+      await waitFor(() => expect(tokens.length).toBeGreaterThan(2));
+      child.kill("SIGUSR2");
+      const [code] = await once(child, "close");
+      expect(code).toBe(1);
+      expect(output.error).toMatch(new RegExp(`^Rejoinder stops: the ${whose} thread (failed|ended)`, "m"));
+
+      const again = await start();
+      const { finishReason } = await exchange(again.url, ack.exchangeId);
+      expect(finishReason).toBe("error");
+    },
+  );
+
   test("a socket and the official client get the same greedy reply, and the log keeps both", async () => {
     const { url } = await start();
     expect((await fetch(`${url}/readyz`)).status).toBe(200);

@@ -1,8 +1,11 @@
 /** Starts the server: listens at once, loads what it serves, says when it is ready, and ends in order on a signal. */
+
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import type { Server as SocketServer } from "socket.io";
 import { assemble } from "./assemble.ts";
@@ -16,6 +19,8 @@ import { openStore } from "./store/index.ts";
 
 export interface RunningServer {
   url: string;
+  /** Resolves with the cause should engine or database stop working; the server has then stopped taking work. */
+  failure: Promise<Error>;
   /** Lets replies under way end (at most 10 s), then frees port, engine and database. */
   close(): Promise<void>;
 }
@@ -48,6 +53,12 @@ export async function startServer(config: Config): Promise<RunningServer> {
   const metrics = createMetrics();
   const door = createFrontDoor(log, metrics);
   const http = createServer(door.app);
+  const { promise: failure, resolve: reportFailure } = Promise.withResolvers<Error>();
+  const fail = (cause: Error) => {
+    log.fatal({ err: cause }, "the server cannot go on");
+    door.shut();
+    reportFailure(cause);
+  };
   // What has been opened so far, to be freed in reverse.
   const opened: (() => Promise<unknown>)[] = [];
   async function free(): Promise<void> {
@@ -57,13 +68,13 @@ export async function startServer(config: Config): Promise<RunningServer> {
   try {
     const url = await listen(http, config.port, config.host);
     opened.push(async () => http.close());
-    const store = await openStore(join(config.dataDir, "rejoinder.sqlite"));
+    const store = await openStore(join(config.dataDir, "rejoinder.sqlite"), fail);
     opened.push(() => store.close());
     const cut = await store.exchanges.cutAllStreaming(new Date());
     if (cut > 0)
       log.warn({ replies: cut }, "replies were cut when the server last died; they are marked and never train");
 
-    const loadingEngine = startEngine(config);
+    const loadingEngine = startEngine(config, fail);
     opened.push(async () => (await loadingEngine.catch(() => null))?.close());
     const loadingJudge = loadJudge(config.reward);
     opened.push(async () => (await loadingJudge.catch(() => null))?.close());
@@ -84,6 +95,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
     );
     return {
       url,
+      failure,
       async close() {
         log.info("shutting down");
         door.shut();
@@ -112,11 +124,16 @@ async function main(): Promise<void> {
   try {
     const server = await startServer(readConfig(process.env, process.argv.slice(2)));
     console.log(`Rejoinder is listening on ${server.url}`);
-    if (!stop.signal.aborted) {
-      await new Promise((resolve) => stop.signal.addEventListener("abort", resolve, { once: true }));
+    const stopped = stop.signal.aborted ? null : once(stop.signal, "abort").then(() => null);
+    const failure = await Promise.race([stopped, server.failure]);
+    if (failure === null) {
+      await server.close();
+      process.exit(0);
     }
-    await server.close();
-    process.exit(0);
+    // Whoever watches over this process starts it anew; what was acknowledged is on the disk. Some parts may not close.
+    console.error(`Rejoinder stops: ${failure.message}`);
+    await Promise.race([server.close().catch(() => {}), sleep(10_000)]);
+    process.exit(1);
   } catch (error) {
     console.error(`Rejoinder cannot start: ${explain(error)}`);
     process.exit(1);

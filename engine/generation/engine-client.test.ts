@@ -25,7 +25,9 @@ const request: GenerationRequest = {
 
 describe("EngineClient", () => {
   it("tells everybody who waits when its thread breaks, and everybody who comes later", async () => {
-    const client = await EngineClient.attach(new Worker(breaking, { eval: true }), modelDir, tokenizer);
+    const failures: string[] = [];
+    const thread = new Worker(breaking, { eval: true });
+    const client = await EngineClient.attach(thread, modelDir, tokenizer, ({ message }) => failures.push(message));
     const waiting = [
       client.generate(request).next(),
       client.generate(request).next(),
@@ -41,6 +43,7 @@ describe("EngineClient", () => {
     await expect(client.unloadAdapter("any")).rejects.toThrow("something gave way");
     expect(client.stats()).toMatchObject({ active: 0, queued: 0 });
     await client.close();
+    expect(failures).toEqual(["the engine's thread failed: something gave way"]);
   });
 
   it("does not wait for a thread that ends before it is ready", async () => {

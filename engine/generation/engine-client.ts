@@ -39,18 +39,38 @@ export class EngineClient implements Engine {
   /** Why nothing can be asked of the thread any more. */
   #ended: Error | null = null;
 
-  private constructor(worker: Worker, model: ModelInfo, modelDir: string, tokenizer: Tokenizer) {
+  private constructor(
+    worker: Worker,
+    model: ModelInfo,
+    modelDir: string,
+    tokenizer: Tokenizer,
+    onFailure: (cause: Error) => void,
+  ) {
     this.model = model;
     this.#worker = worker;
     this.#modelDir = modelDir;
     this.#tokenizer = tokenizer;
     worker.on("message", (message: FromWorker) => this.#hear(message));
-    worker.on("error", (cause) => this.#end(new Error(`the engine's thread failed: ${cause.message}`, { cause })));
-    worker.on("exit", (code) => this.#end(new Error(`the engine's thread ended with code ${code}`)));
+    const fail = (cause: Error) => {
+      if (this.#ended !== null) return;
+      this.#end(cause);
+      onFailure(cause);
+    };
+    worker.on("error", (cause) => fail(new Error(`the engine's thread failed: ${cause.message}`, { cause })));
+    worker.on("exit", (code) => fail(new Error(`the engine's thread ended with code ${code}`)));
   }
 
-  /** Waits until the thread is ready. @throws CheckpointError when the checkpoint cannot be used */
-  static async attach(worker: Worker, modelDir: string, tokenizer: Tokenizer): Promise<EngineClient> {
+  /**
+   * Waits until the thread is ready.
+   * @param onFailure called once should it end by itself later
+   * @throws CheckpointError when the checkpoint cannot be used
+   */
+  static async attach(
+    worker: Worker,
+    modelDir: string,
+    tokenizer: Tokenizer,
+    onFailure: (cause: Error) => void = () => {},
+  ): Promise<EngineClient> {
     const model = await new Promise<ModelInfo>((resolve, reject) => {
       const ended = (code: number) => reject(new Error(`the engine's thread ended with code ${code}`));
       worker.once("error", reject).once("exit", ended);
@@ -61,7 +81,7 @@ export class EngineClient implements Engine {
         else reject(new Error(`the engine's thread began with ${message.type}`));
       });
     });
-    return new EngineClient(worker, model, modelDir, tokenizer);
+    return new EngineClient(worker, model, modelDir, tokenizer, onFailure);
   }
 
   renderChat(messages: readonly ChatMessage[]): number[] {
@@ -178,7 +198,6 @@ export class EngineClient implements Engine {
 
   /** Whoever waits learns why nothing more comes. */
   #end(cause: Error): void {
-    if (this.#ended !== null) return;
     this.#ended = cause;
     this.#counts = { ...this.#counts, active: 0, queued: 0 };
     for (const reply of this.#replies.values()) reply.fail(cause);

@@ -24,27 +24,43 @@ const migrations = {
   "0006-schedules": schedules,
 };
 
+export interface OpenDatabase {
+  db: Kysely<Database>;
+  close(): Promise<void>;
+}
+
 /**
  * Opens the SQLite file (made when absent, with its folder) and brings its tables up to date.
+ * @param onFailure called once should the database's thread end before it is closed
  * @throws when a migration fails; the message names it and the file.
  */
-export async function openDatabase(file: string): Promise<Kysely<Database>> {
+export async function openDatabase(file: string, onFailure: (cause: Error) => void = () => {}): Promise<OpenDatabase> {
   if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+  let isClosing = false;
   // Made when the first query comes; it lives until the database is closed.
-  const worker = () => new Worker(new URL("./sqlite-worker.ts", import.meta.url), { execArgv: [] });
+  const worker = () => {
+    const thread = new Worker(new URL("./sqlite-worker.ts", import.meta.url), { execArgv: [] });
+    return thread.once("exit", (code) => {
+      if (!isClosing) onFailure(new Error(`the database's thread ended with code ${code}`));
+    });
+  };
   const data: SqliteWorkerData = { file };
   const db = new Kysely<Database>({
     dialect: new GenericSqliteWorkerDialect(createNodeWorkerExecutor({ worker, data })),
   });
+  const close = () => {
+    isClosing = true;
+    return db.destroy();
+  };
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations },
   });
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
-    await db.destroy();
+    await close();
     const failed = results?.find((result) => result.status === "Error")?.migrationName ?? "the check of applied ones";
     throw new Error(`Cannot bring the database ${file} up to date: ${failed} failed`, { cause: error });
   }
-  return db;
+  return { db, close };
 }

@@ -28,9 +28,12 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** @param file SQLite file, made when absent; ":memory:" for a store that lasts as long as the process. */
-export async function openStore(file: string): Promise<Store> {
-  const db = await openDatabase(file);
+/**
+ * @param file SQLite file, made when absent; ":memory:" for a store that lasts as long as the process
+ * @param onFailure called once should the database's thread end by itself: from then on every query fails
+ */
+export async function openStore(file: string, onFailure?: (cause: Error) => void): Promise<Store> {
+  const { db, close } = await openDatabase(file, onFailure);
   const exchanges = createExchangeRepository(db);
   return {
     db,
@@ -44,6 +47,6 @@ export async function openStore(file: string): Promise<Store> {
     erasures: createErasureRepository(db),
     rollout: createRolloutQueries(db),
     installation: async () => (await db.selectFrom("installation").select("id").executeTakeFirstOrThrow()).id,
-    close: () => db.destroy(),
+    close,
   };
 }
