@@ -7,7 +7,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { drawGroup, swapGroup, swappableGroup } from "../datasets/group-swap.ts";
+import { drawGroup, type MessageAndReply, swapGroup, swappableGroup } from "../datasets/group-swap.ts";
 import { randomStream } from "../engine/generation/random.ts";
 import { loadReward } from "../reward/reward.ts";
 import { DocumentEncoder, type EncodedConversation } from "../trainer/pretrain/document-encoder.ts";
@@ -18,6 +18,8 @@ const { values } = parseArgs({
     examples: { type: "string" },
     replies: { type: "string" },
     out: { type: "string" },
+    // Conversations in words, for a model with another tokenizer.
+    words: { type: "boolean", default: false },
     // How often each example is in the result, and each chosen reply.
     passes: { type: "string", default: "2" },
     repeat: { type: "string", default: "6" },
@@ -47,36 +49,52 @@ for (let first = 0; first < examples.length; first += 256) {
 }
 await reward.dispose();
 
+/** What can be said of another group as well, with that group's name. */
+interface Swappable {
+  pair: MessageAndReply;
+  group: string;
+}
+function swappable(pair: MessageAndReply): Swappable | null {
+  const group = swappableGroup(pair);
+  return group === null ? null : { pair, group };
+}
+
 const kept = examples.filter((_, i) => (judged[i]?.reward.total ?? 0) >= Number(values.least));
-const swappable = examples.flatMap(({ text: { messages, reply } }, i) => {
+const ofExamples = examples.flatMap(({ text: { messages, reply } }, i) => {
   const [first, ...later] = messages;
   if (first === undefined || later.length > 0 || (judged[i]?.toxicity.reply ?? 1) >= Number(values.mildest)) return [];
-  const pair = { message: first.content, reply };
-  const group = swappableGroup(pair);
-  if (group === null) return [];
+  const found = swappable({ message: first.content, reply });
+  if (found === null) return [];
   // Twice where the reply names the group: from these the model learns to repeat what the message says.
-  const isNamed = swapGroup(pair, group, "").reply !== reply;
-  return Array.from({ length: isNamed ? 2 : 1 }, () => ({ pair, group }));
+  const isNamed = swapGroup(found.pair, found.group, "").reply !== reply;
+  return Array.from({ length: isNamed ? 2 : 1 }, () => found);
 });
-const chosen = values.replies === undefined ? [] : readLines<{ message: string; reply: string }>(values.replies);
-const conversation = (message: string, reply: string, source: string) =>
+const chosen = values.replies === undefined ? [] : readLines<MessageAndReply>(values.replies);
+const ofChosen = chosen.map(swappable);
+const conversation = ({ message, reply }: MessageAndReply, source: string) =>
   encoder.conversation({ messages: [{ role: "user", content: message }], reply, source, split: "train" });
 
 const random = randomStream(Number(values.seed));
+const swapped = ({ pair, group }: Swappable) => swapGroup(pair, group, drawGroup(random()));
 const mix: EncodedConversation[] = [];
 for (let pass = 0; pass < Number(values.passes); pass++) {
   mix.push(...kept);
-  for (const { pair, group } of swappable) {
-    const { message, reply } = swapGroup(pair, group, drawGroup(random()));
-    mix.push(conversation(message, reply, "group-swap"));
-  }
+  for (const one of ofExamples) mix.push(conversation(swapped(one), "group-swap"));
 }
 for (let repeat = 0; repeat < Number(values.repeat); repeat++) {
-  mix.push(...chosen.map(({ message, reply }) => conversation(message, reply, "chosen")));
+  for (const [i, pair] of chosen.entries()) {
+    // As it was chosen every other time, so that it is not learned by heart.
+    const other = repeat % 2 === 1 ? ofChosen[i] : null;
+    mix.push(conversation(other ? swapped(other) : pair, "chosen"));
+  }
 }
-writeFileSync(values.out, mix.map((example) => `${JSON.stringify(example)}\n`).join(""));
+const inWords = ({ text: { messages, reply } }: EncodedConversation) => {
+  return { messages: [...messages, { role: "assistant", content: reply }] };
+};
+const lines: object[] = values.words ? mix.map(inWords) : mix;
+writeFileSync(values.out, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
 const tokens = mix.reduce((sum, { promptTokens, replyTokens }) => sum + promptTokens.length + replyTokens.length, 0);
 console.log(
-  `${kept.length} of ${examples.length} examples kept, ${swappable.length} with other groups, ${chosen.length} chosen ` +
+  `${kept.length} of ${examples.length} examples kept, ${ofExamples.length} with other groups, ${chosen.length} chosen ` +
     `replies; ${mix.length} lines, ${tokens} tokens`,
 );
