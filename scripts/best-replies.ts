@@ -12,7 +12,7 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createEngine } from "../engine/index.ts";
-import { type ChatMessage, defaultSampling, type GenerationResult } from "../engine/types.ts";
+import { type ChatMessage, defaultSampling, type GenerationResult, type ModelInfo } from "../engine/types.ts";
 import { loadRewardModel } from "../reward/load-reward-model.ts";
 import { loadReward } from "../reward/reward.ts";
 
@@ -20,6 +20,7 @@ const { values } = parseArgs({
   options: {
     // Whatever writes: the embedded model itself, or a larger one that it is to learn from.
     model: { type: "string", default: "models/rejoinder-tiny" },
+    quantization: { type: "string", default: "none" },
     judge: { type: "string", default: "models/toxicity-judge" },
     adapter: { type: "string" },
     messages: { type: "string", multiple: true },
@@ -71,6 +72,7 @@ const count = Number(values.replies);
 const together = Math.ceil(192 / count);
 const engine = await createEngine({
   modelDir: values.model,
+  quantization: values.quantization as ModelInfo["quantization"],
   goal: "throughput",
   maxConcurrent: 48,
   maxQueue: together * count,
