@@ -8,6 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { drawGroup, type MessageAndReply, swapGroup, swappableGroup } from "../datasets/group-swap.ts";
+import type { Turn } from "../datasets/types.ts";
 import { randomStream } from "../engine/generation/random.ts";
 import { loadReward } from "../reward/reward.ts";
 import { DocumentEncoder, type EncodedConversation } from "../trainer/pretrain/document-encoder.ts";
@@ -71,8 +72,17 @@ const ofExamples = examples.flatMap(({ text: { messages, reply } }, i) => {
 });
 const chosen = values.replies === undefined ? [] : readLines<MessageAndReply>(values.replies);
 const ofChosen = chosen.map(swappable);
-const conversation = ({ message, reply }: MessageAndReply, source: string) =>
-  encoder.conversation({ messages: [{ role: "user", content: message }], reply, source, split: "train" });
+const conversation = ({ message, reply }: MessageAndReply, source: string, before?: MessageAndReply) => {
+  const earlier: Turn[] =
+    before === undefined
+      ? []
+      : [
+          { role: "user", content: before.message },
+          { role: "assistant", content: before.reply },
+        ];
+  const messages: Turn[] = [...earlier, { role: "user", content: message }];
+  return encoder.conversation({ messages, reply, source, split: "train" });
+};
 
 const random = randomStream(Number(values.seed));
 const swapped = ({ pair, group }: Swappable) => swapGroup(pair, group, drawGroup(random()));
@@ -83,9 +93,11 @@ for (let pass = 0; pass < Number(values.passes); pass++) {
 }
 for (let repeat = 0; repeat < Number(values.repeat); repeat++) {
   for (const [i, pair] of chosen.entries()) {
-    // As it was chosen every other time, so that it is not learned by heart.
+    // As it was chosen every other time, so that it is not learned by heart; and all but every third time behind an
+    // exchange about something else, so that the model learns to answer what was said last.
     const other = repeat % 2 === 1 ? ofChosen[i] : null;
-    mix.push(conversation(other ? swapped(other) : pair, "chosen"));
+    const before = repeat % 3 === 0 ? undefined : chosen[Math.floor(random() * chosen.length)];
+    mix.push(conversation(other ? swapped(other) : pair, "chosen", before));
   }
 }
 const inWords = ({ text: { messages, reply } }: EncodedConversation) => {
