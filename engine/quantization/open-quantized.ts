@@ -20,7 +20,7 @@ import { quantizedContext } from "./quantized-context.ts";
 import { type QuantizationProgress, writeQuantized } from "./write-quantized.ts";
 
 /** Counts up when what is written changes, so that older files are made anew. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** What the quantized file of weights with this hash is called: another name for other weights. */
 export function quantizedFileName(sha256: string, precision: Precision): string {
