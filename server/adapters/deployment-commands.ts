@@ -31,8 +31,9 @@ export interface DeploymentCommands {
    */
   promote(version: number, actor: string, reason: string, to?: Promotion): Promise<Deployment>;
   /**
-   * Puts a candidate where candidates go once their gate is passed. Null when it is beyond that already, or has to wait
-   * for the end of another one's trial, which operators are told. @throws as promote
+   * Puts a candidate where candidates go once their gate is passed. Null when it is beyond that already, or has to wait,
+   * which operators are told: for the end of another one's trial, or to be compared with what went live meanwhile.
+   * @throws as promote
    */
   admit(version: number, actor: string, reason: string): Promise<Deployment | null>;
   /** As `promote`, if the version is still on trial. @throws DeploymentRefusedError `not_on_trial` when it is not */
@@ -65,21 +66,30 @@ export interface DeploymentCommandOptions {
 
 /**
  * Why an adapter may not go live without being forced; null when it may. One without a verdict may that was live before,
- * as the one that the server began with.
+ * as the one that the server began with; and a verdict has to be about what is live now, or about one that has served.
  */
 async function ungatedReason(
   { version, state, verdict }: StoredAdapter,
+  liveVersion: number,
   hasBeenLive: (version: number) => Promise<boolean>,
 ): Promise<DeploymentRefusedError | null> {
   if (state === "rejected") {
     const why = verdict === null || verdict.passed ? "" : `: ${verdict.summary}`;
     return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} was rejected${why}`);
   }
-  if (verdict?.passed === true || (verdict === null && (await hasBeenLive(version)))) return null;
-  if (verdict === null) {
+  if (verdict?.passed === false) {
+    return new DeploymentRefusedError(
+      "adapter_rejected",
+      `Adapter version ${version} did not pass: ${verdict.summary}`,
+    );
+  }
+  const compared = verdict === null ? null : (verdict.baseline?.version ?? 0);
+  if (compared === liveVersion || (await hasBeenLive(version))) return null;
+  if (compared === null) {
     return new DeploymentRefusedError("not_gated", `Adapter version ${version} has not been through the gate`);
   }
-  return new DeploymentRefusedError("adapter_rejected", `Adapter version ${version} did not pass: ${verdict.summary}`);
+  const message = `Adapter version ${version} was compared with version ${compared}, and ${liveVersion} is live now: send it through the gate again`;
+  return new DeploymentRefusedError("verdict_outdated", message);
 }
 
 export function createDeploymentCommands(options: DeploymentCommandOptions): DeploymentCommands {
@@ -105,6 +115,14 @@ export function createDeploymentCommands(options: DeploymentCommandOptions): Dep
     throw new DeploymentRefusedError("not_on_trial", `Adapter version ${version} is not on trial`);
   }
 
+  const refusalOf = (adapter: StoredAdapter) => ungatedReason(adapter, serving.live.identity.version, hasBeenLive);
+
+  async function whyToWait(adapter: StoredAdapter): Promise<string | null> {
+    const { trial } = serving;
+    if (admitTo.stage !== "live" && trial !== null) return `version ${trial.version} is in ${trial.stage}`;
+    return (await refusalOf(adapter))?.message ?? null;
+  }
+
   async function put(version: number, { stage, share }: Destination, actor: string, reason: string) {
     const target = await find(version);
     const motive = { actor, reason };
@@ -121,7 +139,7 @@ export function createDeploymentCommands(options: DeploymentCommandOptions): Dep
         const adapter = version === 0 ? null : await catalog.find(version);
         // What is live already is told so first.
         const isNew = adapter !== null && version !== serving.live.identity.version;
-        const refusal = isNew ? await ungatedReason(adapter, hasBeenLive) : null;
+        const refusal = isNew ? await refusalOf(adapter) : null;
         if (refusal !== null && !force) throw refusal;
         return put(version, { ...live, ...to }, actor, refusal === null ? reason : `forced: ${reason}`);
       }),
@@ -137,15 +155,13 @@ export function createDeploymentCommands(options: DeploymentCommandOptions): Dep
 
     admit: (version, actor, reason) =>
       inTurn(async () => {
-        const { name, state } = await catalog.find(version);
-        if (state !== "candidate") return null;
-        if (admitTo.stage !== "live" && serving.trial !== null) {
-          const { stage, version: other } = serving.trial;
-          const message = `${name}@${version} passed its checks and waits as a candidate: version ${other} is in ${stage}`;
-          fanOut.ops("alert", { at: now().toISOString(), code: "candidate_waits", message });
-          return null;
-        }
-        return put(version, admitTo, actor, reason);
+        const adapter = await catalog.find(version);
+        if (adapter.state !== "candidate") return null;
+        const why = await whyToWait(adapter);
+        if (why === null) return put(version, admitTo, actor, reason);
+        const message = `${adapter.name}@${version} passed its checks and waits as a candidate: ${why}`;
+        fanOut.ops("alert", { at: now().toISOString(), code: "candidate_waits", message });
+        return null;
       }),
 
     rollback: (actor, reason) =>

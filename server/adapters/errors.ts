@@ -8,7 +8,8 @@ export class DeploymentRefusedError extends Error {
     | "not_gated"
     | "not_on_trial"
     | "nothing_to_roll_back_to"
-    | "trial_under_way";
+    | "trial_under_way"
+    | "verdict_outdated";
   constructor(code: DeploymentRefusedError["code"], message: string) {
     super(message);
     this.code = code;

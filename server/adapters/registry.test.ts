@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createFolderArtifacts } from "../artifacts/folder.ts";
 import { sampleVerdict } from "../gate/sample-gate.ts";
 import type { FanOut } from "../ports.ts";
-import type { Deployment } from "../protocol/index.ts";
+import type { Deployment, Verdict } from "../protocol/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import { deployInitialAdapter } from "./first-start.ts";
 import { type AdapterRegistry, createAdapterRegistry } from "./registry.ts";
@@ -35,12 +35,17 @@ async function openRegistry(): Promise<AdapterRegistry> {
   return createAdapterRegistry({ store, engine, artifacts: createFolderArtifacts(folder), fanOut });
 }
 
-/** Registers an adapter made from this seed as a version of that number, which has passed the gate. */
+function passedAgainst(version: number): Verdict {
+  const baseline = version === 0 ? null : { name: "rejoinder", version, sha256: "ab" };
+  return { ...sampleVerdict(true), baseline };
+}
+
+/** Registers an adapter made from this seed as a version of that number, which has passed the gate against the one before. */
 async function add(version: number): Promise<string> {
   const source = join(folder, `source-${version}`);
   const sha256 = writeSampleAdapter(source, modelDir, version);
   await registry.register({ version, folder: source, runId: null });
-  await registry.setVerdict(version, sampleVerdict(true));
+  await registry.setVerdict(version, passedAgainst(version - 1));
   return sha256;
 }
 
@@ -131,6 +136,7 @@ describe("promotion", () => {
     expect(await registry.promote(2, "ann", "a mistake", { force: true })).toMatchObject({
       reason: "forced: a mistake",
     });
+    await registry.setVerdict(1, passedAgainst(2));
     // Force where none is needed is no news; having been forced once is no pass.
     expect(await registry.promote(1, "ann", "back", { force: true })).toMatchObject({ reason: "back" });
     await expect(registry.promote(3, "ann", "again")).rejects.toMatchObject(failed);
@@ -140,6 +146,34 @@ describe("promotion", () => {
       { version: 3, verdict: { passed: false } },
       {},
       { verdict: { passed: true } },
+    ]);
+  });
+
+  it("refuses one that was compared with what is live no longer, until it is compared anew or forced", async () => {
+    for (const version of [1, 2, 3]) await add(version);
+    await registry.setVerdict(2, passedAgainst(0));
+    await registry.promote(1, "ann", "one");
+    const outdated = { code: "verdict_outdated", message: expect.stringMatching(/with version 0, and 1 is live now/) };
+    await expect(registry.promote(2, "ann", "two")).rejects.toMatchObject(outdated);
+    await expect(registry.promote(2, "ann", "two", { stage: "canary", share: 0.5 })).rejects.toMatchObject(outdated);
+    expect(await registry.promote(2, "ann", "two", { force: true })).toMatchObject({ reason: "forced: two" });
+    // What has served before may come back.
+    expect(await registry.promote(1, "ann", "back")).toMatchObject({ reason: "back" });
+    await registry.setVerdict(3, passedAgainst(1));
+    expect(await registry.promote(3, "ann", "three")).toMatchObject({ reason: "three" });
+  });
+
+  it("lets a candidate wait that another one went live before, and tells the operators", async () => {
+    for (const version of [1, 2]) await add(version);
+    await registry.setVerdict(2, passedAgainst(0));
+    expect(await registry.admit(1, "trainer", "passed")).toMatchObject({ action: "promote", to: { version: 1 } });
+    told = [];
+    expect(await registry.admit(2, "trainer", "passed")).toBeNull();
+    const message = expect.stringMatching(/rejoinder@2 passed its checks and waits as a candidate: .* 1 is live now/);
+    expect(told).toMatchObject([{ event: "alert", payload: { code: "candidate_waits", message } }]);
+    expect(await registry.list()).toMatchObject([
+      { version: 2, state: "candidate" },
+      { version: 1, state: "live" },
     ]);
   });
 
