@@ -98,15 +98,18 @@ function disturbed(text: string): string {
 
 const messages = collect(values.data);
 await keepBestReplies(messages, Number(values.best));
-const opinions = messages.filter(({ claim }) => !/^(?:fu|talk|ins|rant|self|crime|slang|news|other)\b/.test(claim));
-const ofGroup = Map.groupBy(messages, ({ claim }) => groupOf(claim));
+const isForValidation = ({ text }: Answerable) => hashSplit(text) === "validation";
+// Earlier turns are of these as well, or validation messages would be seen in training with their replies.
+const trained = messages.filter((message) => !isForValidation(message));
+const prejudices = trained.filter(({ claim }) => !/^(?:fu|talk|ins|rant|self|crime|slang|news|other)\b/.test(claim));
+const trainedOfGroup = Map.groupBy(trained, ({ claim }) => groupOf(claim));
 
 /** What may have been said before a message: about the same group, or about anything. */
 function before(message: Answerable, reply: string): Turn[] {
   const isBehind = isReaction(message.claim) || random() < (message.isFollowUp ? 0.5 : 0.3);
   if (!isBehind) return [];
-  const sameGroup = ofGroup.get(groupOf(message.claim)) ?? messages;
-  const other = draw(isReaction(message.claim) ? opinions : draw([messages, sameGroup]));
+  const sameGroup = trainedOfGroup.get(groupOf(message.claim)) ?? trained;
+  const other = draw(isReaction(message.claim) ? prejudices : draw([trained, sameGroup]));
   const earlier = draw(other.replies);
   // Never the same reply twice in a conversation.
   if (other === message || earlier === reply) return [];
@@ -122,8 +125,9 @@ function conversation(message: Answerable): { messages: Turn[] } {
   return { messages: [...before(message, reply), said, { role: "assistant", content: reply }] };
 }
 
-function* onePass(of: readonly Answerable[]): Generator<{ messages: Turn[] }> {
-  for (const list of Map.groupBy(of, ({ claim }) => claim).values()) {
+const trainedOfClaim = Map.groupBy(trained, ({ claim }) => claim);
+function* onePass(): Generator<{ messages: Turn[] }> {
+  for (const list of trainedOfClaim.values()) {
     const wanted = Math.max(Number(values.least), Math.min(Number(values.most), list.length));
     for (const message of list) {
       for (let times = Math.floor(wanted / list.length + random()); times > 0; times--) yield conversation(message);
@@ -131,11 +135,8 @@ function* onePass(of: readonly Answerable[]): Generator<{ messages: Turn[] }> {
   }
 }
 
-const isForValidation = ({ text }: Answerable) => hashSplit(text) === "validation";
 const train: { messages: Turn[] }[] = [];
-for (let pass = 0; pass < Number(values.passes); pass++) {
-  train.push(...onePass(messages.filter((message) => !isForValidation(message))));
-}
+for (let pass = 0; pass < Number(values.passes); pass++) train.push(...onePass());
 const validation = messages.filter(isForValidation).map(conversation);
 
 mkdirSync(values.out, { recursive: true });
