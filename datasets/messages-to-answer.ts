@@ -18,8 +18,9 @@ export interface MessageToAnswer {
 }
 
 /**
- * What somebody might write to a chat model: the hateful turns of the training part of all counter-narrative sets, and the
- * toxic texts of the toxicity sets outside their test parts, cleaned. Texts may occur more than once.
+ * What somebody might write to a chat model, cleaned: the hateful turns of all counter-narrative sets, the toxic texts of the
+ * toxicity sets, and what DiaSafety's replies answer. Of the training parts only, except for ParaDetox, which has no parts.
+ * Texts may occur more than once.
  * @param dataDir as in README.md
  */
 export function* messagesToAnswer(dataDir: string): Generator<MessageToAnswer> {
@@ -27,10 +28,10 @@ export function* messagesToAnswer(dataDir: string): Generator<MessageToAnswer> {
     const last = messages.at(-1);
     if (split === "train" && last !== undefined) yield { text: last.content, isFollowUp: messages.length > 1 };
   }
-  for (const text of toxicTexts(join(dataDir, "toxicity"))) yield { text, isFollowUp: false };
+  for (const text of singleTexts(join(dataDir, "toxicity"))) yield { text, isFollowUp: false };
 }
 
-function* toxicTexts(folder: string): Generator<string> {
+function* singleTexts(folder: string): Generator<string> {
   for (const { split, toxic, text } of loadHateXplain(folder)) {
     if (split === "train" && toxic) yield text.replaceAll("<user>", "").replaceAll("<number>", "10").trim();
   }

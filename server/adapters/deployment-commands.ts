@@ -65,8 +65,8 @@ export interface DeploymentCommandOptions {
 }
 
 /**
- * Why an adapter may not go live without being forced; null when it may. One without a verdict may that was live before,
- * as the one that the server began with; and a verdict has to be about what is live now, or about one that has served.
+ * Why an adapter may not serve without being forced; null when it may: when it was compared with what is live now and
+ * passed, or has been live before and not failed since, as the one that the server began with.
  */
 async function ungatedReason(
   { version, state, verdict }: StoredAdapter,
